@@ -1,5 +1,6 @@
 """A collector on loopback that takes spans by OTLP over HTTP, and shows what it was sent."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from gateway_worker.devkit.services.loopback import LOOPBACK
+from tests.support.authority import Files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +73,29 @@ class Collector:
 
 
 @asynccontextmanager
-async def collector() -> AsyncIterator[Collector]:
-    """Listen until the block is left."""
+async def collector(certificates: Files | None = None) -> AsyncIterator[Collector]:
+    """Listen until the block is left; with certificates by https, to those who show one."""
     found = Collector()
     app = web.Application()
     app.router.add_post("/v1/traces", found.take)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, LOOPBACK, 0)
+        secured = None if certificates is None else _context(certificates)
+        site = web.TCPSite(runner, LOOPBACK, 0, ssl_context=secured)
         await site.start()
         host, port = runner.addresses[0][:2]
-        found.url = f"http://{host}:{port}"
+        found.url = f"{'http' if secured is None else 'https'}://{host}:{port}"
         yield found
     finally:
         await runner.cleanup()
+
+
+def _context(certificates: Files) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates.ca)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def _taken(span: Span, resource: Mapping[str, Any]) -> TakenSpan:

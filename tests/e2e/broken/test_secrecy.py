@@ -33,17 +33,17 @@ from gateway_contracts import (
     StatusReason,
     Topology,
 )
-from gateway_worker.devkit.services import ObjectStore, Services
 from gateway_worker.devkit.services.process import base_environment
 from gateway_worker.sandbox.phones.history import HistoryPart, PastChat, PastMessage
 from gateway_worker.sandbox.phones.media.draft import Flaw, MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
 from gateway_worker.sandbox.phones.phone import Phone
-from tests.e2e.conftest import place_of_its_own
+from tests.e2e.conftest import GatewayMaker
 from tests.e2e.harness import Gateway, open_gateway
 from tests.e2e.shared.test_files_sent import message, uploaded
 from tests.e2e.shared.test_later import bulk, finished
 from tests.e2e.shared.test_people import Asking
+from tests.support.authority import Authority, Files
 from tests.support.commands import Commands
 from tests.support.dead_letters import DeadLetter, DeadLetters
 from tests.support.eventually import eventually
@@ -106,27 +106,32 @@ class LookedAt:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def looked_at(
-    services: Services,
-    database_template: str,
-    amqp_url: str,
-    s3: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
+    gateway_maker: GatewayMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[LookedAt]:
-    """One for all tests in here: they leave it connected."""
+    """One for all tests in here: they leave it connected.
+
+    The collector is of a private authority, and wants a certificate.
+    """
     planted = Planted()
-    place = place_of_its_own(
-        services=services, template=database_template, amqp_url=amqp_url, s3=s3
-    )
-    async with collector() as spans, place as (sandbox, environment):
+    authority, directory = Authority("collector"), tmp_path_factory.mktemp("secrecy")
+    server, client = Files.below(directory / "server"), Files.below(directory / "client")
+    authority.write(server)
+    authority.write(client)
+    async with (
+        collector(server) as spans,
+        gateway_maker.place() as (sandbox, environment),
+    ):
         for name in ("S3_SECRET_ACCESS_KEY", "SNAPSHOT_KEYS"):
             planted.secret(name, environment[name].rpartition(":")[2])
         settings = {
             **environment,
             "LOG_LEVEL": "debug",
             "OTEL_EXPORTER_OTLP_ENDPOINT": spans.url,
+            "OTEL_EXPORTER_OTLP_CERTIFICATE": str(client.ca),
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(client.certificate),
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(client.key),
             "OTEL_EXPORTER_OTLP_HEADERS": f"x-token={planted.word('Token')}",
         }
-        directory = tmp_path_factory.mktemp("secrecy")
         async with open_gateway(sandbox, settings, directory) as gateway:
             phones = [
                 await sandbox.add_phone(push_name=planted.word(name))

@@ -1,7 +1,10 @@
 """Every service over TLS, with a private authority and certificates that are replaced meanwhile."""
 
+import asyncio
 import os
 import shutil
+import ssl
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,9 +13,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiohttp import web
 
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.devkit.services.loopback import LOOPBACK
 from gateway_worker.devkit.services.postgres import unprivileged_account
+from gateway_worker.devkit.services.process import base_environment
 from gateway_worker.errors import DependencyError
 from gateway_worker.storage.cache import Cache, CacheSettings
 from gateway_worker.storage.db.connecting import Connector
@@ -27,6 +33,16 @@ from tests.support.tls_front import TlsFront
 SECONDS = 60.0
 ELSEWHERE = "127.0.0.9"
 AMQP, POSTGRESQL, REDIS, S3 = "amqp", "postgresql", "redis", "s3"
+READ = """
+import asyncio
+import sys
+from gateway_worker.errors import DependencyError
+from gateway_worker.tenants.keys import read_url
+try:
+    print(asyncio.run(read_url(sys.argv[1])).decode())
+except DependencyError as error:
+    print(error)
+"""
 
 Ask = Callable[[], Awaitable[None]]
 """Has the client make use of its service. Raises DependencyError."""
@@ -281,3 +297,40 @@ async def test_a_worker_reaches_all_of_them(
 
     assert answer.code == 0, answer.out + answer.err
     assert answer.out.count(" reached") == 4
+
+
+@pytest.mark.usefixtures("authority")
+async def test_keys_of_tokens_come_from_a_private_authority_too(sides: Sides) -> None:
+    """If the operator has named it; otherwise nobody is trusted whom the system does not know."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(sides.server.certificate, sides.server.key)
+    app = web.Application()
+    app.router.add_get("/keys", _publish)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, 0, ssl_context=context).start()
+        url = f"https://{LOOPBACK}:{runner.addresses[0][1]}/keys"
+        named = await _read_by_another_process(url, {"SSL_CERT_FILE": str(sides.client.ca)})
+        unknown = await _read_by_another_process(url, {})
+    finally:
+        await runner.cleanup()
+
+    assert named == '{"keys": []}'
+    assert "ClientConnectorCertificateError" in unknown
+
+
+async def _publish(_request: web.Request) -> web.Response:
+    return web.Response(text='{"keys": []}')
+
+
+async def _read_by_another_process(url: str, environment: dict[str, str]) -> str:
+    """Return what one reads, or its fault; whom it trusts is settled when it is started."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", READ, url),
+        env={**base_environment(), **environment},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    return out.decode().strip()
