@@ -1,17 +1,17 @@
-"""The frames between a worker and its fork server."""
+"""The frames between a worker and a fork server, of hosts or of what looks at files."""
 
 from gateway_worker.host_protocol.envelope import Measure, Measured
 from gateway_worker.host_protocol.wire import Frame
 
 
 class Fork(Frame, frozen=True, kw_only=True):
-    """Fork a host; its socket comes along. Answered by `Forked` or `NotForked`."""
+    """Fork a process; its socket comes along. Answered by `Forked` or `NotForked`."""
 
     number: int
 
 
 class Lease(Frame, frozen=True, kw_only=True):
-    """Kill every host at `deadline` (monotonic clock), and fork none after it; None: never.
+    """Kill every process at `deadline` (monotonic clock), and fork none after it; None: never.
 
     The next one replaces it. The clock is the machine's, so a frame that was long under way, or a
     worker that stands still, makes nothing longer.
@@ -25,7 +25,7 @@ class Ready(Frame, frozen=True, kw_only=True):
 
 
 class Forked(Frame, frozen=True, kw_only=True):
-    """A host runs; a pidfd for it comes along."""
+    """A process runs; a pidfd for it comes along."""
 
     number: int
     pid: int
@@ -39,7 +39,7 @@ class NotForked(Frame, frozen=True, kw_only=True):
 
 
 class Reaped(Frame, frozen=True, kw_only=True):
-    """A host is gone; `status` is its exit code, or minus the signal that killed it."""
+    """A process is gone; `status` is its exit code, or minus the signal that killed it."""
 
     pid: int
     status: int
