@@ -51,7 +51,7 @@ class BulkFormat(StrEnum):
 
 
 class BulkFile(WireModel):
-    """Rows in the gateway's bucket, in UTF-8: at most 100,000, and 64 KiB each."""
+    """Rows in the gateway's bucket, in UTF-8: at most 100,000, 64 KiB each, 256 MiB together."""
 
     media: Annotated[ObjectSource | UploadSource, Field(discriminator="source")]
     format: BulkFormat

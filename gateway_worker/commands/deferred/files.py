@@ -3,16 +3,18 @@
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway_contracts import BulkResultFile, ObjectSource, UploadSource
 from gateway_worker.commands.deferrals import BulkFiles
-from gateway_worker.errors import MediaUnavailableError
+from gateway_worker.errors import MediaTooLargeError, MediaUnavailableError
 from gateway_worker.media.objects import ObjectHead
 from gateway_worker.media.uploads import Uploads
 from gateway_worker.runtime.clock import Clock
 
 _TYPE = "application/jsonl"
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""All of it is stored as rows: 100,000 of 64 KiB each would be six GiB."""
 
 
 class Objects(Protocol):
@@ -63,8 +65,11 @@ class BucketFiles(BulkFiles):
             key = await self._uploads.key_of(session_id, media.media_id)
         else:
             key = media.key
-        if await self._objects.head(key) is None:
+        head = await self._objects.head(key)
+        if head is None:
             raise MediaUnavailableError("there is no such object")
+        if head.size_bytes > MOST_BYTES:
+            raise MediaTooLargeError(f"a file of rows has at most {MOST_BYTES} bytes")
         async with aclosing(self._objects.read(key)) as chunks:
             async for chunk in chunks:
                 yield chunk

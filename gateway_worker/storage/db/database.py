@@ -40,6 +40,9 @@ class PoolUse:
     limit: int
 
 
+_PART_OF_QUESTIONS: Final = 3
+
+
 class Database:
     """A pool of connections, from `async with` to its end.
 
@@ -56,6 +59,8 @@ class Database:
         self._stack = AsyncExitStack()
         self._connector = Connector(settings)
         self._engine: AsyncEngine | None = None
+        connections = settings.pool_size + settings.pool_overflow
+        self._questions = asyncio.Semaphore(max(1, connections // _PART_OF_QUESTIONS))
 
     async def __aenter__(self) -> Self:
         """Set the pool up; no connection is made yet."""
@@ -123,6 +128,18 @@ class Database:
                 driver.terminate()  # it may be the connection that cannot be used
                 await connection.invalidate()
                 raise
+
+    @asynccontextmanager
+    async def question(self, doing: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+        """Lend a connection as `direct` does, for what backends ask of the past.
+
+        They may ask as much as they like: more than a part of the pool they never have, so that
+        what is sent and what arrives does not wait for it.
+
+        Raises the same as `statement`.
+        """
+        async with self._questions, self.direct(doing) as connection:
+            yield connection
 
     def direct(self, doing: str) -> "AbstractAsyncContextManager[asyncpg.Connection[Any]]":
         """Lend a connection of the pool as the driver has it; each statement is committed at once.

@@ -161,12 +161,12 @@ class PostgresErasureStore:
         return int(row["count"])
 
     async def _fetch(self, doing: str, statement: str, *values: Any) -> list[asyncpg.Record]:
-        async with self._database.direct(doing) as connection:
+        async with self._database.question(doing) as connection:
             return await connection.fetch(statement, *values)
 
     async def _erase(self, doing: str, statement: str, *values: Any) -> int:
         """Run a statement; returns how many rows it has changed."""
-        async with self._database.direct(doing) as connection:
+        async with self._database.question(doing) as connection:
             done: str = await connection.execute(statement, *values)
         return int(done.rpartition(" ")[2])
 

@@ -58,5 +58,5 @@ class PostgresPersonStore:
         return [dict(row) for row in found]
 
     async def _fetch(self, doing: str, statement: str, *values: Any) -> list[asyncpg.Record]:
-        async with self._database.direct(doing) as connection:
+        async with self._database.question(doing) as connection:
             return await connection.fetch(statement, *values)

@@ -291,7 +291,7 @@ class PostgresHistoryStore:
         ]
 
     async def _fetch(self, doing: str, statement: str, *values: Any) -> list[asyncpg.Record]:
-        async with self._database.direct(doing) as connection:
+        async with self._database.question(doing) as connection:
             return await connection.fetch(statement, *values)
 
 

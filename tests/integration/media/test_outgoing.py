@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from gateway_contracts import ErrorCode, MediaSource, ObjectSource, UploadSource, UrlSource
+from gateway_worker.commands.deferred import files as module
+from gateway_worker.commands.deferred.files import BucketFiles
 from gateway_worker.devkit.services import ObjectStore
 from gateway_worker.errors import (
     GatewayError,
@@ -315,3 +317,23 @@ async def test_files_of_a_session_come_one_after_the_other(workshop: Workshop) -
     go_on.set()
     await asyncio.gather(*tasks)
     assert inside == []
+
+
+async def test_a_file_of_rows_is_looked_at_before_it_is_read(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it would be stored; what is too large, or is not there, is not read at all."""
+    files = BucketFiles(
+        objects=workshop.streams, uploads=workshop.uploads, clock=workshop.clock, url_seconds=60
+    )
+    await workshop.put(b"to\n+15550100002\n")
+
+    async def rows(key: str) -> bytes:
+        return b"".join([chunk async for chunk in files.read("shop", ObjectSource(key=key))])
+
+    assert await rows(KEY) == b"to\n+15550100002\n"
+    monkeypatch.setattr(module, "MOST_BYTES", 10)
+    with pytest.raises(MediaTooLargeError):
+        await rows(KEY)
+    with pytest.raises(MediaUnavailableError):
+        await rows("shared/other")

@@ -1,9 +1,11 @@
 """The history as it is read: in order, page by page, by chat, direction, kind and time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from gateway_contracts import (
@@ -30,7 +32,12 @@ from gateway_worker.errors import InvalidCommandError
 from gateway_worker.history.ports import Place, Wanted
 from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReadMark
-from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
+from gateway_worker.storage.db import (
+    Database,
+    PostgresChangeStore,
+    PostgresInboxStore,
+    PostgresSessionStore,
+)
 from gateway_worker.storage.db.erased_people import mark_erased
 from gateway_worker.storage.db.history import LOOKED_AT, PostgresHistoryStore, page_of
 from tests.integration.storage.db.support import (
@@ -44,6 +51,7 @@ from tests.integration.storage.db.support import (
     uncertain,
 )
 from tests.support.databases import execute
+from tests.support.eventually import eventually
 
 LID = "100000000000102@lid"
 GROUP = "120363025550100001@g.us"
@@ -216,6 +224,25 @@ async def test_large_ones_are_read_a_few_at_a_time(
     assert [len(page) for page in await all_pages(history, chat=CHAT)][:2] == [1, 1]
     chats = [chat async for chat in all_chats(history)]
     assert chats == ["9@lid", GROUP, CHAT]
+
+
+async def test_questions_leave_connections_for_what_is_sent(
+    database: Database, database_url: str, store: PostgresHistoryStore
+) -> None:
+    """However many are asked at once, and however long their answers take."""
+    blocking = await asyncpg.connect(database_url)
+    asking: list[asyncio.Task[Any]] = []
+    try:
+        async with blocking.transaction():
+            await blocking.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+            most = database.pool.limit // 3
+            asking = [asyncio.create_task(store.messages("s", "M1")) for _ in range(40)]
+            await eventually(lambda: database.pool.used == most, reason="they are asked")
+            assert await PostgresSessionStore(database=database).get("s") is not None
+            assert database.pool.used == most
+    finally:
+        await blocking.close()
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def all_chats(history: History) -> AsyncIterator[str]:
