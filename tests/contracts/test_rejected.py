@@ -3,10 +3,13 @@
 import base64
 import json
 import tracemalloc
+import typing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, FailFast
 
 import gateway_contracts
 from gateway_contracts import (
@@ -159,3 +162,36 @@ def test_what_is_given_back_is_bounded_in_bytes(
     (fault,) = caught.value.error.errors
     assert fault.pointer == f"/data/{field}"
     assert "bytes in UTF-8" in fault.detail
+
+
+def lists_in(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[str, bool]]:
+    """Yield the lists in a model and in all that it is made of, and whether one fault ends each."""
+    if model in seen:
+        return
+    seen.add(model)
+    for name, field in model.model_fields.items():
+        yield from lists_of(field.annotation, field.metadata, f"{model.__name__}.{name}", seen)
+
+
+def lists_of(
+    annotation: Any, marks: Sequence[Any], name: str, seen: set[type[BaseModel]]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the same of an annotation."""
+    if typing.get_origin(annotation) is Annotated:
+        marks = [*marks, *annotation.__metadata__]
+        yield from lists_of(typing.get_args(annotation)[0], marks, name, seen)
+        return
+    if typing.get_origin(annotation) in {tuple, list}:
+        yield name, any(isinstance(mark, FailFast) for mark in marks)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from lists_in(annotation, seen)
+    for part in typing.get_args(annotation):
+        yield from lists_of(part, (), name, seen)
+
+
+def test_one_fault_ends_every_list_of_a_command() -> None:
+    """Eighty thousand faults would be gathered before the first twenty are told."""
+    seen: set[type[BaseModel]] = set()
+    found = dict(one for command in COMMANDS.values() for one in lists_in(command, seen))
+    assert len(found) > 20
+    assert [name for name, ends in found.items() if not ends] == []

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from gateway_contracts.bulks import BulkCounts, BulkResultFile
 from gateway_contracts.content import ContentToSend
@@ -78,7 +78,7 @@ class BulkCreateData(OneOfModel):
         description="What is sent, with `{{name}}` in its texts where a row's variable stands. May "
         "be absent if each row has a content of its own.",
     )
-    rows: tuple[BulkRow, ...] = Field((), max_length=2_000)
+    rows: Annotated[tuple[BulkRow, ...], FailFast()] = Field((), max_length=2_000)
     file: BulkFile | None = None
     dry_run: bool = Field(
         default=False, description="Only tell what is wrong with the rows; nothing is sent."

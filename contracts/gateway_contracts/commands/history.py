@@ -7,7 +7,7 @@ or not. Their results are not stored: a repeat is answered anew.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from gateway_contracts.content import Content
 from gateway_contracts.envelope import CommandEnvelope
@@ -63,7 +63,7 @@ class MessageHistoryData(WireModel):
         "came late.",
     )
     direction: MessageDirection | None = None
-    kinds: Annotated[tuple[KindName, ...], Field(max_length=32)] = Field(
+    kinds: Annotated[tuple[KindName, ...], FailFast(), Field(max_length=32)] = Field(
         (), description="Kinds of content; none means all."
     )
     since: Timestamp | None = Field(
