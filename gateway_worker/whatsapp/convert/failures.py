@@ -136,10 +136,14 @@ def change_failure(text: str, what: str) -> Failure:
 
     Args:
         text: The library's. One that WhatsApp has not answered may have had its effect: the library
-            writes it once more after a lost connection, and calls both by the same names.
+            writes it once more after a lost connection, and calls both by the same names. So may
+            one with which WhatsApp itself has failed, or which it has given up.
         what: What was to be changed, for a person.
     """
     status = status_of(text)
+    if status is not None and _is_its_own(status):
+        detail = f"WhatsApp has failed with {what} ({status}), at whatever point"
+        return Failure(kind=FailureKind.UNCERTAIN, detail=detail)
     if status is not None:
         return refusal(status, what, retry_after_seconds=backoff_of(text))
     for part, kind in _NEVER_WRITTEN:
@@ -192,12 +196,16 @@ def refusal(status: int | None, what: str, *, retry_after_seconds: float | None 
         return Failure(kind=FailureKind.REACHOUT_RESTRICTED, detail=detail, attempts=1)
     if status == _STALE:  # stale keys or addresses, which the next attempt finds renewed
         return Failure(kind=FailureKind.STALE, detail=detail, attempts=ONE_MORE)
-    passes = status in _SERVER_FAULTS and status not in _NOT_FOR_ALL_TIME
-    if passes or status == _TIME_OUT:
+    if _is_its_own(status):
         return Failure(
             kind=FailureKind.TIMED_OUT, detail=detail, retry_after_seconds=retry_after_seconds
         )
     return Failure(kind=FailureKind.REJECTED, detail=detail)
+
+
+def _is_its_own(status: int) -> bool:
+    """Whether a status is of the server's own trouble, and not of what it was asked."""
+    return status == _TIME_OUT or (status in _SERVER_FAULTS and status not in _NOT_FOR_ALL_TIME)
 
 
 def status_of(text: str) -> int | None:

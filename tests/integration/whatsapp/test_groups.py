@@ -10,7 +10,6 @@ from PIL import Image
 
 from gateway_worker.errors import (
     RateLimitedError,
-    RetryableError,
     UncertainError,
     UpstreamRejectedError,
 )
@@ -306,14 +305,17 @@ def fault(stage: Stage, account: Account, query: str, effect: Drop | Delay | Err
 
 
 async def test_what_is_refused_for_now(stage: Stage, shop: Account) -> None:
-    """It says when to come again, or that it may be tried again."""
+    """It says when to come again; what WhatsApp has failed with is not made once more."""
     fault(stage, shop, "w:g2/participating", Error(code=429))
     with pytest.raises(RateLimitedError) as limited:
         await asked(shop, ListGroups(first=0, most=1))
     assert limited.value.retry_after_seconds
-    fault(stage, shop, "w:g2/create", Error(code=500))
-    with pytest.raises(RetryableError):
+    fault(stage, shop, "w:g2/create", Error(code=429))
+    with pytest.raises(RateLimitedError):
         await shop.host.request(CreateGroup(name="Club"), command_id="refused")
+    fault(stage, shop, "w:g2/create", Error(code=500))
+    with pytest.raises(UncertainError):
+        await shop.host.request(CreateGroup(name="Club"), command_id="failed")
 
 
 async def test_a_group_is_made_once(stage: Stage) -> None:
