@@ -23,6 +23,7 @@ from gateway_worker.storage.db.fleet import known_fleet
 from gateway_worker.storage.db.migrate import pending_revisions
 from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects
+from gateway_worker.tenants.build import build_tenants
 
 CHECK_SECONDS: Final = 4.5
 """For all of them together: they are asked at the same time."""
@@ -83,7 +84,8 @@ class Finding:
 
 async def check(settings: Settings) -> tuple[Finding, ...]:
     """Ask every service once, all at the same time; returns within five seconds."""
-    return tuple(await asyncio.gather(*(_find_out(service, settings) for service in SERVICES)))
+    services = SERVICES if settings.tenants.jwt_jwks is None else (*SERVICES, KEYS)
+    return tuple(await asyncio.gather(*(_find_out(service, settings) for service in services)))
 
 
 async def _find_out(service: Service, settings: Settings) -> Finding:
@@ -152,6 +154,18 @@ async def _ask_disk(stack: AsyncExitStack, settings: Settings) -> None:
             )
 
 
+async def _ask_for_keys(_stack: AsyncExitStack, settings: Settings) -> None:
+    keys = build_tenants(settings.tenants).keys
+    assert keys is not None
+    await keys.refresh()
+    if keys.problem is not None:
+        raise DependencyError(keys.problem)
+    if not keys.current:
+        raise ConfigurationError(
+            "there is no key for any of JWT_ALGORITHMS, with a name (kid) and long enough"
+        )
+
+
 SERVICES: Final = (
     Service(
         name="DATA_DIR",
@@ -190,3 +204,12 @@ SERVICES: Final = (
         ask=_ask_objects,
     ),
 )
+
+KEYS: Final = Service(
+    name="JWT_JWKS",
+    required=True,
+    variable="JWT_JWKS",
+    without="Without it commands wait, and are then refused as unauthorized",
+    ask=_ask_for_keys,
+)
+"""Where tenants are told apart by tokens."""

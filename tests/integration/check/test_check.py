@@ -1,5 +1,6 @@
 """`gateway-worker check`: all services at once, each by name, within five seconds."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -11,9 +12,10 @@ from gateway_worker.sessions.ownership.disk import claimed, settle
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
 from tests.support.commands import Commands
 from tests.support.disk_records import MemoryDiskRecords
+from tests.unit.tenants.test_tokens import published
 
 NAMES = {RABBITMQ: "RabbitMQ", POSTGRESQL: "PostgreSQL", REDIS: "Redis", S3: "S3"}
-SHOWN = {*NAMES.values(), "DATA_DIR"}
+SHOWN = {*NAMES.values(), "DATA_DIR", "JWT_JWKS"}
 REQUIRED = {RABBITMQ, POSTGRESQL}
 
 Check = Callable[[Mapping[str, str]], Awaitable[tuple[int, dict[str, str]]]]
@@ -119,3 +121,32 @@ async def test_a_directory_that_a_worker_would_refuse(
     code, found = await check(mine)
     assert code == 1
     assert "another fleet than that of DATABASE_URL" in found["DATA_DIR"]
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "said"),
+    [
+        (json.dumps(published()), 0, "reached"),
+        (None, 1, "NOT REACHED"),
+        ('{"keys": []}', 1, "REFUSED: there is no key"),
+    ],
+    ids=["there", "missing", "empty"],
+)
+async def test_the_keys_of_tokens_are_asked_for(
+    environment: dict[str, str],
+    check: Check,
+    tmp_path: Path,
+    document: str | None,
+    code: int,
+    said: str,
+) -> None:
+    """Where tenants are told apart by tokens no command is executed without them."""
+    place = tmp_path / "keys.json"
+    if document is not None:
+        place.write_text(document)
+    tokens = {"TENANTS": "jwt", "JWT_JWKS": str(place), "JWT_AUDIENCE": "gateway"}
+
+    found_code, found = await check({**environment, **tokens})
+
+    assert found_code == code, found
+    assert said in found["JWT_JWKS"]
