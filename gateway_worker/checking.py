@@ -206,7 +206,7 @@ SERVICES: Final = (
 )
 
 KEYS: Final = Service(
-    name="JWT_JWKS",
+    name="JWKS",
     required=True,
     variable="JWT_JWKS",
     without="Without it commands wait, and are then refused as unauthorized",

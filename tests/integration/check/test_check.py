@@ -15,7 +15,7 @@ from tests.support.disk_records import MemoryDiskRecords
 from tests.unit.tenants.test_tokens import published
 
 NAMES = {RABBITMQ: "RabbitMQ", POSTGRESQL: "PostgreSQL", REDIS: "Redis", S3: "S3"}
-SHOWN = {*NAMES.values(), "DATA_DIR", "JWT_JWKS"}
+SHOWN = {*NAMES.values(), "DATA_DIR", "JWKS"}
 REQUIRED = {RABBITMQ, POSTGRESQL}
 
 Check = Callable[[Mapping[str, str]], Awaitable[tuple[int, dict[str, str]]]]
@@ -149,4 +149,4 @@ async def test_the_keys_of_tokens_are_asked_for(
     found_code, found = await check({**environment, **tokens})
 
     assert found_code == code, found
-    assert said in found["JWT_JWKS"]
+    assert said in found["JWKS"]
