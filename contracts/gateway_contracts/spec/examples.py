@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -34,10 +35,11 @@ def load_examples(message_type: str | None = None) -> tuple[Example, ...]:
     Raises:
         LookupError: A file's name begins with no known type.
     """
-    order = list(MESSAGES)
-    found = [_read(name.removesuffix(".json"), text) for name, text in example_files().items()]
-    found.sort(key=lambda example: (order.index(example.type), example.variant))
-    return tuple(example for example in found if message_type in (None, example.type))
+    return tuple(
+        Example(type=name, variant=variant, payload=json.loads(text))
+        for name, variant, text in _all()
+        if message_type in (None, name)
+    )
 
 
 def example_files() -> dict[str, str]:
@@ -49,9 +51,16 @@ def example_files() -> dict[str, str]:
     }
 
 
-def _read(name: str, text: str) -> Example:
+@cache  # they are asked for type by type, and belong to the package
+def _all() -> tuple[tuple[str, str, str], ...]:
+    """Return type, variant and text of each example in their order."""
+    order = list(MESSAGES)
+    found = [(*_named(file.removesuffix(".json")), text) for file, text in example_files().items()]
+    return tuple(sorted(found, key=lambda one: (order.index(one[0]), one[1])))
+
+
+def _named(name: str) -> tuple[str, str]:
     for message_type in MESSAGES:
         if name == message_type or name.startswith(f"{message_type}."):
-            variant = name[len(message_type) + 1 :]
-            return Example(type=message_type, variant=variant, payload=json.loads(text))
+            return message_type, name[len(message_type) + 1 :]
     raise LookupError(f"examples/{name}.json is named after no message type")
