@@ -26,10 +26,24 @@ def importing() -> Iterator[None]:
         gc.enable()
 
 
+def import_worker() -> None:
+    """Import what a worker is made of."""
+    _leave_out_colours()
+    with importing():
+        import uvloop  # noqa: F401, PLC0415
+
+        import gateway_worker.app  # noqa: PLC0415
+        import gateway_worker.config.wiping  # noqa: F401, PLC0415
+
+
+def _leave_out_colours() -> None:
+    """Spare a worker 5 MiB: the log's library imports it for tracebacks that no worker writes."""
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+
+
 def run_worker() -> NoReturn:
     """Run the worker until it is told to stop; ends the process."""
-    # The log's library imports it for tracebacks in colours, which no worker writes: 5 MiB.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+    _leave_out_colours()
     from gateway_worker.runtime.signals import leave_on_signals  # noqa: PLC0415
 
     leave_on_signals()  # nothing has begun yet
@@ -37,13 +51,13 @@ def run_worker() -> NoReturn:
     # Look-ups of names take one of these threads each; with four of them, the database's would wait
     # behind those of services whose name server says nothing.
     os.environ.setdefault("UV_THREADPOOL_SIZE", "16")
-    with importing():
-        import uvloop  # noqa: PLC0415
+    import_worker()
+    import uvloop  # noqa: PLC0415
 
-        from gateway_worker.app import run  # noqa: PLC0415
-        from gateway_worker.config import load_settings  # noqa: PLC0415
-        from gateway_worker.config.wiping import wipe_secrets  # noqa: PLC0415
-        from gateway_worker.runtime.confinement import keep_private  # noqa: PLC0415
+    from gateway_worker.app import run  # noqa: PLC0415
+    from gateway_worker.config import load_settings  # noqa: PLC0415
+    from gateway_worker.config.wiping import wipe_secrets  # noqa: PLC0415
+    from gateway_worker.runtime.confinement import keep_private  # noqa: PLC0415
 
     async def until_left() -> None:
         _leave(*await _outcome(run(settings)))

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from gateway_worker.devkit.services.loopback import LOOPBACK
-from gateway_worker.devkit.services.process import Child, Command, base_environment
+from gateway_worker.devkit.services.process import Child, Command, Spawn, base_environment, spawned
 from gateway_worker.media.inspection.helpers import PROGRAM as INSPECTION
 
 READY_SECONDS = 60.0
@@ -34,6 +34,7 @@ class WorkerProcess:
 
     Attributes:
         python: The interpreter, which says whose code runs: this one's by default.
+        spawn: How its process is started: as a program of its own by default.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class WorkerProcess:
     ) -> None:
         self.worker_id = worker_id
         self.python = Path(sys.executable)
+        self.spawn: Spawn = spawned
         self.data_dir = directory / "data"
         self.log_path = directory / f"{worker_id}.log"
         self._health_port = health_port
@@ -68,12 +70,14 @@ class WorkerProcess:
 
     def rival(self, worker_id: str) -> "WorkerProcess":
         """Return another worker with the same settings and the same DATA_DIR, not started."""
-        return type(self)(
+        rival = type(self)(
             worker_id=worker_id,
             directory=self._directory,
             health_port=self._health_port,
             environment={**self._environment, "WORKER_ID": worker_id},
         )
+        rival.spawn = self.spawn
+        return rival
 
     @property
     def probe_port(self) -> int:
@@ -107,6 +111,7 @@ class WorkerProcess:
                 directory=self._directory,
                 log_path=self.log_path,
             ),
+            spawn=self.spawn,
         )
         self._child.spawn()
         if wait_ready:

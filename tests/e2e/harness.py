@@ -31,11 +31,13 @@ from gateway_contracts import (
 from gateway_worker.devkit import harness
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.harness import BackendOptions
+from gateway_worker.devkit.services.process import Spawn
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.support.eventually import eventually
 from tests.support.planted import private_in
+from tests.support.warm_workers import warm
 
 WORKER = "e2e-worker"
 SHOP = "12025550100"
@@ -170,6 +172,7 @@ async def open_gateway(
     reroute: harness.Reroute = harness.straight,
     durable: bool = False,
     started: bool = True,
+    spawn: Spawn = warm,
 ) -> AsyncIterator[Gateway]:
     """Make workers and a backend on these settings, and start the workers.
 
@@ -183,6 +186,8 @@ async def open_gateway(
         reroute=reroute,
         backend=BackendOptions(name="e2e", durable=durable),
     ) as opened:
+        for worker in opened.workers.values():
+            worker.spawn = spawn
         gateway = Gateway(
             workers=opened.workers,
             backend=opened.backend,
@@ -200,11 +205,13 @@ async def open_gateway(
 
 @asynccontextmanager
 async def open_worker(
-    environment: Mapping[str, str], directory: Path, *, name: str = WORKER
+    environment: Mapping[str, str], directory: Path, *, name: str = WORKER, spawn: Spawn = warm
 ) -> AsyncIterator[WorkerProcess]:
     """Make a worker without a backend; the test starts it."""
     async with harness.open_workers(environment, directory=directory) as workers:
-        yield workers.add(name)
+        worker = workers.add(name)
+        worker.spawn = spawn
+        yield worker
 
 
 __all__ = [

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -41,6 +42,31 @@ class Command:
     account: Account | None = None
 
 
+class Process(Protocol):
+    """A child process, as `subprocess.Popen` shows it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, or minus the signal that ended it; None until that was asked for."""
+
+    def poll(self) -> int | None:
+        """Return the `returncode`, None while the process exists."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; `subprocess.TimeoutExpired` after so many seconds."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+
+
+Spawn = Callable[[Command], Process]
+"""Starts a process that ends with this one; its output goes to the end of the log file."""
+
+
 def base_environment() -> dict[str, str]:
     """Return the few variables that programs need to find each other and to print text."""
     path = os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -55,17 +81,32 @@ def guarded(arguments: Sequence[str], account: Account | None) -> list[str]:
     return [*python, str(os.getpid()), str(uid), str(gid), *arguments]
 
 
-class Child:
-    """A process that never outlives this one.
+def spawned(command: Command) -> Process:
+    """Start a program of its own, under the guard.
 
-    Start it from a thread that lives as long as the child should (the main thread): Linux sends the
+    From a thread that lives as long as the child should (the main thread): Linux sends the
     parent-death signal when the *thread* that forked ends.
     """
+    with command.log_path.open("ab") as log:
+        return subprocess.Popen(
+            guarded(command.arguments, command.account),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(command.environment),
+            cwd=command.directory,
+            start_new_session=True,  # Ctrl-C on the terminal is ours to handle, not theirs
+        )
 
-    def __init__(self, *, name: str, command: Command) -> None:
+
+class Child:
+    """A process that never outlives this one."""
+
+    def __init__(self, *, name: str, command: Command, spawn: Spawn = spawned) -> None:
         self._name = name
         self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
+        self._spawn = spawn
+        self._process: Process | None = None
         self._paused = False
 
     @property
@@ -80,18 +121,8 @@ class Child:
 
     def spawn(self) -> None:
         """Start the process; its output goes to the log file."""
-        command = self._command
-        command.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with command.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                guarded(command.arguments, command.account),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(command.environment),
-                cwd=command.directory,
-                start_new_session=True,  # Ctrl-C on the terminal is ours to handle, not theirs
-            )
+        self._command.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._process = self._spawn(self._command)
         self._paused = False
 
     async def ready(self, probe: Probe, *, timeout_seconds: float) -> None:

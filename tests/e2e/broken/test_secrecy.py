@@ -33,7 +33,7 @@ from gateway_contracts import (
     StatusReason,
     Topology,
 )
-from gateway_worker.devkit.services.process import base_environment
+from gateway_worker.devkit.services.process import base_environment, spawned
 from gateway_worker.sandbox.phones.history import HistoryPart, PastChat, PastMessage
 from gateway_worker.sandbox.phones.media.draft import Flaw, MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
@@ -132,7 +132,8 @@ async def looked_at(
             "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(client.key),
             "OTEL_EXPORTER_OTLP_HEADERS": f"x-token={planted.word('Token')}",
         }
-        async with open_gateway(sandbox, settings, directory) as gateway:
+        # As deployed: its secrets come in the environment with which its program is started
+        async with open_gateway(sandbox, settings, directory, spawn=spawned) as gateway:
             phones = [
                 await sandbox.add_phone(push_name=planted.word(name))
                 for name in ("Shop", "Ada", "Ben")
