@@ -13,7 +13,7 @@ from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundNotice
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 GROUP = "120363025550100001@g.us"
 

@@ -21,7 +21,7 @@ from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundMessage
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 NOWHERE = "120363999999999999@newsletter"
 

@@ -13,7 +13,7 @@ from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundMessage
 from tests.support.calls import send_text
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def changed(shop: Account, channel: Jid, post_id: str, content: dict[str, Any]) -> Sent:

@@ -44,7 +44,7 @@ from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.samples import picture
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 WEEK = 604_800
 PAUSE = (("paused", "paused"),)

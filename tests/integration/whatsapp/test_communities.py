@@ -12,7 +12,7 @@ from gateway_worker.host_protocol.methods.groups import (
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.integration.whatsapp.test_groups import asked
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_community_and_its_groups(stage: Stage, shop: Account) -> None:

@@ -9,7 +9,7 @@ from tests.integration.whatsapp.stage import Stage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 def status(pid: int) -> dict[str, str]:

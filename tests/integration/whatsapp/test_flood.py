@@ -18,7 +18,7 @@ from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.unit.whatsapp.library_messages import events
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 MESSAGE_CODE = 17
 LIBRARY_QUEUE = 100

@@ -8,7 +8,7 @@ from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 HOSTS = 8
 MESSAGES = 30

@@ -22,7 +22,7 @@ from gateway_worker.sandbox.wire.node import Attrs, Node
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundNotice
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 News = TypeVar("News", bound=GroupEventData)
 

@@ -44,7 +44,7 @@ from gateway_worker.sessions.send_journal import Acknowledged, Submitted
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 NOBODY = "120363999999999999@g.us"
 

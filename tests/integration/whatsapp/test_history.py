@@ -29,7 +29,7 @@ from tests.integration.whatsapp.test_replay import Replay
 from tests.support.arrivals import InboundMessage
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 ANA = "12025580001@s.whatsapp.net"
 GROUP = "120363025550100001@g.us"

@@ -15,7 +15,7 @@ from tests.integration.whatsapp.stage import Stage
 from tests.support.eventually import eventually
 from tests.support.hosts import MemoryLauncher
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 ACCOUNT = Account(jid="12025550100:1@s.whatsapp.net", phone_number="+12025550100")
 
@@ -63,7 +63,7 @@ def spec_of(session_id: str, directory: Path, jid: str) -> HostSpec:
     )
 
 
-@pytest_asyncio.fixture(params=["process", "memory"], loop_scope="module")
+@pytest_asyncio.fixture(params=["process", "memory"], loop_scope="session")
 async def place(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Place:
     """Return a linked session."""
     if request.param == "memory":

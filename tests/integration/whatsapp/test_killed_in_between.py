@@ -17,12 +17,12 @@ from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.arrivals import InboundMessage
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 MESSAGES = 40
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def narrow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """Open hosts whose spool takes a few messages, so that the others stay in the library."""
     async with Sandbox.open(SandboxSettings()) as sandbox:

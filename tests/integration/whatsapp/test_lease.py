@@ -14,7 +14,7 @@ from tests.integration.whatsapp.test_processes import alive
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently, pace
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_lease_that_is_extended_kills_nothing(stage: Stage) -> None:

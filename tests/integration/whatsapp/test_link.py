@@ -9,7 +9,7 @@ from gateway_worker.sandbox.service.faults import ALWAYS, Faults, LoginFailure, 
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.calls import send_text
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_cut_connection_comes_back(stage: Stage, shop: Account) -> None:

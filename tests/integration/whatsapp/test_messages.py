@@ -22,7 +22,7 @@ from tests.support.arrivals import InboundMessage, InboundReceipt, Undecryptable
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def went_out(account: Account, to: Phone, text: str) -> bool:

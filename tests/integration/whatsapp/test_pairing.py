@@ -27,12 +27,12 @@ FIREFOX = 2
 
 pytestmark = [
     pytest.mark.sandbox,
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.usefixtures("forgotten"),
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def forgotten(stage: Stage) -> Account:
     """Show a code that nobody will scan; the library waits 20 seconds, beside the other tests."""
     account = await stage.account()

@@ -14,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.unit.whatsapp.library_messages import e2e
 from tests.unit.whatsapp.test_convert_partial import nested
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 IDS = 1_200
 

@@ -40,7 +40,7 @@ from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.eventually import eventually
 from tests.support.samples import picture
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 NOBODY = "12025559999"
 SETTINGS = ("last_seen", "online", "picture", "about", "group_add", "read_receipts", "call_add")

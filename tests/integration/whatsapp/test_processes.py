@@ -20,7 +20,7 @@ from tests.support.arrivals import InboundMessage
 from tests.support.calls import send_text
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 def alive(pid: int) -> bool:

@@ -19,7 +19,7 @@ from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 def store_of(account: Account) -> Path:

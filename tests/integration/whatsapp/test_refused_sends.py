@@ -22,7 +22,7 @@ from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.calls import send_text
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 KEYS = "encrypt/key"
 RECIPIENT = "usync/lid"

@@ -30,7 +30,7 @@ from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.unit.whatsapp.library_messages import events, jid, source
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 Spooled = InboundMessage | InboundReceipt
 RECEIPTS = 41_000

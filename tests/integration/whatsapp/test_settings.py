@@ -13,7 +13,7 @@ from tests.support.calls import send_text
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_files_go_through_the_proxy_and_nothing_goes_past_it(stage: Stage) -> None:

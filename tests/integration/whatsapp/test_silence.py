@@ -17,7 +17,7 @@ from tests.support.eventually import eventually
 REFUSED = QueryRefusal(query="blocklist", status=503)
 TICK_SECONDS = 0.02
 """The kernel tells when it was in steps of a tick, which is 10 ms at most."""
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def heard(account: Account) -> float:

@@ -7,7 +7,7 @@ from gateway_worker.host_protocol.settings import HostSettings
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.arrivals import InboundMessage, InboundReceipt
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 STATUS = "status@broadcast"
 

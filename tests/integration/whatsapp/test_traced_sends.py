@@ -28,7 +28,7 @@ from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 WORKER_ID = "w"
 
@@ -109,7 +109,7 @@ async def look(stage: Stage, account: Account, command_id: str) -> object:
     )
 
 
-@pytest_asyncio.fixture(name="account", loop_scope="module")
+@pytest_asyncio.fixture(name="account", loop_scope="session")
 async def fixture_account(stage: Stage) -> Account:
     """Link an account whose hosts are told whose they are."""
     account = await stage.account()

@@ -11,7 +11,7 @@ from tests.integration.whatsapp.stage import Stage, settings_for
 from tests.support.calls import send_text
 from tests.support.pacing import consistently
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 PATIENCE_SECONDS = 0.4
 

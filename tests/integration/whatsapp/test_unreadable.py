@@ -9,7 +9,7 @@ from tests.integration.whatsapp.stage import Stage
 from tests.support.arrivals import InboundMessage, UndecryptableMessage
 from tests.support.calls import send_text
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_repeat_whose_key_was_used(stage: Stage) -> None:
