@@ -1,6 +1,9 @@
 """What tests on a real broker share: a channel, declaring a topology, publishing and reading."""
 
 import asyncio
+import base64
+import hashlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +13,14 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from gateway_contracts import BindingSpec, ExchangeBindingSpec, ExchangeSpec, QueueSpec, new_id
 
 Inbox = asyncio.Queue[AbstractIncomingMessage]
+PASSWORD = "only-in-this-test"
+"""Of all users that tests give one."""
+
+
+def password_hash() -> str:
+    """Return what RabbitMQ stores of the password."""
+    salt = os.urandom(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + PASSWORD.encode()).digest()).decode()
 
 
 @asynccontextmanager

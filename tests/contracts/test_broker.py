@@ -1,5 +1,6 @@
 """The topology and the committed definitions on a real broker: it takes them and they work."""
 
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,10 +16,9 @@ from gateway_contracts import (
 )
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
-from tests.contracts.broker import channel, declare, publish, read
+from tests.contracts.broker import PASSWORD, channel, declare, password_hash, publish, read
 
 DEFINITIONS = Path(__file__).parents[2] / "deploy/rabbitmq"
-PASSWORD = "only-in-this-test"
 
 
 async def test_the_whole_topology_is_declared_again_and_again(
@@ -272,11 +272,11 @@ REFUSED: list[tuple[str, Step]] = [
 
 
 async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_more(
-    own_services: RunningServices,
+    own_services: RunningServices, tmp_path: Path
 ) -> None:
     broker = own_services.rabbitmq
     assert isinstance(broker, LocalRabbitMq)
-    urls = await _import_definitions(broker)
+    urls = await _import_definitions(broker, tmp_path)
     topology, backend = Topology(), BackendTopology(service="crm")
     async with (
         channel(urls["worker"]) as worker,
@@ -327,12 +327,17 @@ async def next_in(opened: AbstractChannel, name: str) -> AbstractIncomingMessage
 USERS = ("worker", "backend", "trusted", "operator", "monitor")
 
 
-async def _import_definitions(broker: LocalRabbitMq) -> dict[str, str]:
+async def _import_definitions(broker: LocalRabbitMq, directory: Path) -> dict[str, str]:
+    """Give one user its password by hand, and the others theirs in the file."""
+    users = json.loads((DEFINITIONS / "users.json").read_text())
+    for user in users["users"][1:]:
+        user["password_hash"] = password_hash()
+    filled = directory / "users.json"
+    filled.write_text(json.dumps(users))
     await broker._control("await_startup")  # it takes connections before all of it runs
-    for name in ("definitions.json", "users.json"):
-        await broker._control("import_definitions", str(DEFINITIONS / name))
+    for file in (DEFINITIONS / "definitions.json", filled):
+        await broker._control("import_definitions", str(file))
     base, _, _ = broker.url.rpartition("/")
     address = base.rpartition("@")[2]
-    for user in USERS:
-        await broker._control("change_password", f"gateway-{user}", PASSWORD)
+    await broker._control("change_password", users["users"][0]["name"], PASSWORD)
     return {user: f"amqp://gateway-{user}:{PASSWORD}@{address}/gateway" for user in USERS}

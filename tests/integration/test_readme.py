@@ -97,22 +97,6 @@ def test_commands_in_the_text(
     assert process.returncode == 0, output
 
 
-def test_every_command_of_dev_that_is_named_exists() -> None:
-    """With the options that are named: its help knows them."""
-    named: dict[str, set[str]] = {}
-    for text in TEXTS.values():
-        for command, rest in re.findall(r"\./dev ([a-z]+)([^`\n#]*)", text):
-            named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", rest))
-    assert {"demo", "test", "run", "chaos"} <= named.keys()
-    for command, options in named.items():
-        helped = subprocess.run(
-            ["./dev", command, "--help"], cwd=CHECKOUT, check=True, capture_output=True, text=True
-        )
-        assert "usage: ./dev" in helped.stdout
-        for option in options:
-            assert option in helped.stdout, f"./dev {command} {option}"
-
-
 def test_the_command_that_is_shown_is_one() -> None:
     """A backend may publish it as it stands."""
     (shown,) = blocks("README.md", "json")

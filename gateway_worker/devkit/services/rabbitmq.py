@@ -6,6 +6,7 @@ first and in the foreground, because a node that finds none starts a daemon that
 everything.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +117,15 @@ class LocalRabbitMq(LocalService):
         await super().kill()
 
     async def add_vhost(self, name: str) -> str:
-        """Create a virtual host for our user; takes about a second (two calls of rabbitmqctl)."""
-        await self._control("add_vhost", name)
-        await self._control("set_permissions", "-p", name, USER, ".*", ".*", ".*")
+        """Create a virtual host for our user; takes about a second (a call of rabbitmqctl)."""
+        everything = dict.fromkeys(("configure", "write", "read"), ".*")
+        definitions = {
+            "vhosts": [{"name": name}],
+            "permissions": [{"user": USER, "vhost": name, **everything}],
+        }
+        file = self.directory / f"vhost-{quote(name, safe='')}.json"
+        file.write_text(json.dumps(definitions))
+        await self._control("import_definitions", str(file))
         return self._url(name)
 
     def _url(self, vhost: str) -> str:

@@ -1,9 +1,6 @@
 """Two tenants of one broker, with the shipped rights: each has its own and nothing else."""
 
-import base64
-import hashlib
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -43,13 +40,12 @@ from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import LocalRabbitMq
 from gateway_worker.storage.db import Database
 from gateway_worker.tenants.verifying import UserVerifier
-from tests.contracts.broker import Inbox, channel, publish, read
+from tests.contracts.broker import PASSWORD, Inbox, channel, password_hash, publish, read
 from tests.integration.commands.conftest import STOPPED
 from tests.integration.commands.support import Station, working
 from tests.integration.storage.db.support import WORKER, opened, session_row, value
 from tests.support.eventually import eventually
 
-PASSWORD = "only-in-this-test"
 TENANTS = ("acme", "mallory")
 EXAMPLES = Path(gateway_contracts.__file__).parent / "examples"
 OPERATOR = operator_rights(Topology()).user
@@ -59,12 +55,6 @@ IDLE = BackendTopology(service="mallory_idle", tenant="mallory")
 """A service of mallory's that reads nothing, and whose queue is full soon."""
 FULL = 3
 WORKER_USER = worker_rights(Topology()).user
-
-
-def password_hash() -> str:
-    """Return what RabbitMQ stores of the password."""
-    salt = os.urandom(4)
-    return base64.b64encode(salt + hashlib.sha256(salt + PASSWORD.encode()).digest()).decode()
 
 
 @dataclass(frozen=True, kw_only=True)

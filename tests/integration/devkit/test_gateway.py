@@ -77,75 +77,96 @@ def pasted(line: str) -> list[dict[str, object]]:
     return [json.loads(one) for one in output.splitlines()]
 
 
-@pytest.mark.timeout(500)
-@pytest.mark.parametrize(
-    "command", ["./dev run --sandbox --data {data}", "./dev demo --keep --data-dir {data}"]
-)
-def test_the_printed_lines_work(command: str, environment: dict[str, str], tmp_path: Path) -> None:
-    """A code is scanned, a command published, a text got and sent, and all of it is an event."""
-    with running(command.format(data=tmp_path / "data"), environment) as printed:
-        events, create, scan, send, inbox, say, ctl_send, ctl_tail = (
-            line for line in printed if line.startswith("./dev ")
-        )
-        with shell(events, stderr=subprocess.PIPE) as reading:
-            try:
-                list(up_to("reading events", reading.stderr))
-                assert pasted(create)[0]["type"] == "wa.command.succeeded.v1"
-                assert pasted(scan)[0]["device"]
-                assert pasted(send)[0]["type"] == "wa.command.succeeded.v1"
-                assert [one["text"] for one in pasted(inbox)][-1] == "Your order is ready."
-                assert pasted(say)[0]["message_id"]
-                kinds = [
-                    json.loads(line)["type"] for line in up_to("Are you open?", reading.stdout)
-                ]
-            finally:
-                reading.kill()
-        with shell(ctl_send) as process:
-            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0, output
-        assert "message_id" in output
-        with shell(f"{ctl_tail} --type message.received", stderr=subprocess.PIPE) as reading:
-            try:
-                list(up_to("reading events", reading.stderr))
-                pasted(say)
-                list(up_to("Are you open?", reading.stdout))
-            finally:
-                reading.kill()
-        assert {"wa.session.qr.v1", "wa.message.receipt.v1"} <= set(kinds)
-        assert kinds[-1] == "wa.message.received.v1"
-        assert any("control URL  http://127.0.0.1:" in line for line in printed)
-        assert sum(line.startswith("phone ") for line in printed) >= 2
-    assert not (tmp_path / "data/gateway.json").exists()
+def told(line: str) -> str:
+    """Run a line to its end; return what it said."""
+    with shell(line) as process:
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, output
+    return output
+
+
+@contextmanager
+def reading(line: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a line that reads events, from when it does until the block ends."""
+    with shell(line, stderr=subprocess.PIPE) as process:
+        try:
+            list(up_to("reading events", process.stderr))
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.timeout(500)
-def test_the_guide_leads_to_a_message_and_an_answer(
+def test_the_guide_and_then_the_printed_lines_work(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Its lines are pasted one after the other; only where the gateway's data are is added."""
-    start, create, scan, send, inbox, backend, say, inbox_again = (
+    """The guide leads to a message and an answer, the lines to a session made anew."""
+    guide = [
         re.sub(r"(\./dev (?:run --sandbox|talk|ctl))", rf"\1 --data {tmp_path}", line)
         for block in re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
         for line in block.splitlines()
-    )
-    with running(start, environment):
-        with shell(create) as linking:
-            list(up_to("scan it before", linking.stdout))
-            pasted(scan)
-            list(up_to("connected", linking.stdout))
-            assert linking.wait(PATIENCE_SECONDS) == 0
-        with shell(send) as sending:
-            output, _ = sending.communicate(timeout=PATIENCE_SECONDS)
-            assert sending.returncode == 0, output
-        assert [one["text"] for one in pasted(inbox)] == ["Your order is ready."]
-        with shell(f"env {backend}") as answering:
-            try:
-                list(up_to("connected", answering.stdout))
-                pasted(say)
-                list(up_to("command.succeeded", answering.stdout))
-            finally:
-                answering.kill()
-        assert [one["text"] for one in pasted(inbox_again)][-1] == "You wrote: Are you open?"
+    ]
+    with running(guide[0], environment) as printed:
+        _follow_the_guide(*guide[1:])
+        told(f"./dev ctl --data {tmp_path} delete shop --yes")
+        events, create, scan, send, inbox, say, ctl_send, ctl_tail = _lines(printed)
+        _assert_a_conversation(events, create, scan, send, inbox, say)
+        assert "message_id" in told(ctl_send)
+        with reading(f"{ctl_tail} --type message.received") as process:
+            pasted(say)
+            list(up_to("Are you open?", process.stdout))
+    assert not (tmp_path / "gateway.json").exists()
+
+
+def _follow_the_guide(
+    create: str, scan: str, send: str, inbox: str, backend: str, say: str, inbox_again: str
+) -> None:
+    """Paste its lines one after the other; only where the gateway's data are was added."""
+    with shell(create) as linking:
+        list(up_to("scan it before", linking.stdout))
+        pasted(scan)
+        list(up_to("connected", linking.stdout))
+        assert linking.wait(PATIENCE_SECONDS) == 0
+    told(send)
+    assert [one["text"] for one in pasted(inbox)] == ["Your order is ready."]
+    with shell(f"env {backend}") as answering:
+        try:
+            list(up_to("connected", answering.stdout))
+            pasted(say)
+            list(up_to("command.succeeded", answering.stdout))
+        finally:
+            answering.kill()
+    assert [one["text"] for one in pasted(inbox_again)][-1] == "You wrote: Are you open?"
+
+
+@pytest.mark.timeout(500)
+def test_the_lines_that_the_demo_prints_work(environment: dict[str, str], tmp_path: Path) -> None:
+    """They are those of the other gateway, for a phone that is not linked yet."""
+    with running(f"./dev demo --keep --data-dir {tmp_path}", environment) as printed:
+        _assert_a_conversation(*_lines(printed)[:6])
+    assert not (tmp_path / "gateway.json").exists()
+
+
+def _lines(printed: list[str]) -> list[str]:
+    """Return what can be pasted of what a command has printed."""
+    assert any("control URL  http://127.0.0.1:" in line for line in printed)
+    assert sum(line.startswith("phone ") for line in printed) >= 2
+    return [line for line in printed if line.startswith("./dev ")]
+
+
+def _assert_a_conversation(
+    events: str, create: str, scan: str, send: str, inbox: str, say: str
+) -> None:
+    """A code is scanned, a command published, a text got and sent, and all of it is an event."""
+    with reading(events) as process:
+        assert pasted(create)[0]["type"] == "wa.command.succeeded.v1"
+        assert pasted(scan)[0]["device"]
+        assert pasted(send)[0]["type"] == "wa.command.succeeded.v1"
+        assert [one["text"] for one in pasted(inbox)][-1] == "Your order is ready."
+        assert pasted(say)[0]["message_id"]
+        kinds = [json.loads(line)["type"] for line in up_to("Are you open?", process.stdout)]
+    assert {"wa.session.qr.v1", "wa.message.receipt.v1"} <= set(kinds)
+    assert kinds[-1] == "wa.message.received.v1"
 
 
 def test_without_a_gateway_the_lines_say_how_to_start_one(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`./dev` itself, as far as it goes without installing anything."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -98,15 +99,26 @@ def test_a_machine_that_lacks_something_is_told_what_to_install(tmp_path: Path) 
     assert not (checkout / ".venv").exists()
 
 
-@pytest.mark.parametrize("argument", ["--help", "-h"])
-@pytest.mark.parametrize("name", sorted(documented()))
-def test_help_of_a_command_only_helps(tmp_path: Path, name: str, argument: str) -> None:
-    """On a machine that has nothing it says what the command is for, and leaves nothing there."""
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([name, argument] for name in sorted(documented()) for argument in ("--help", "-h")),
+        *(["demo", "--keep", "--help"], ["run", "--sandbox", "--help"], ["help", "chaos"]),
+        *(["talk", "scan", "--help"], ["ctl", "send", "--help"], ["test", "tests/unit", "--help"]),
+        *(["fresh", "trixie", "--help"], ["services", "up", "--help"]),
+    ],
+    ids=" ".join,
+)
+def test_help_of_a_command_only_helps(tmp_path: Path, arguments: list[str]) -> None:
+    """On a machine that has nothing it says what the command is for, and leaves nothing there.
+
+    Wherever among the arguments help is asked for.
+    """
     script = tmp_path / "checkout/dev"
     script.parent.mkdir()
     shutil.copy(DEV, script)
     result = subprocess.run(
-        [script, name, argument],
+        [script, *arguments],
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         capture_output=True,
@@ -116,38 +128,54 @@ def test_help_of_a_command_only_helps(tmp_path: Path, name: str, argument: str) 
 
     assert result.returncode == 0
     assert "usage: ./dev" in result.stdout
-    assert name in result.stdout
+    assert (arguments[1] if arguments[0] == "help" else arguments[0]) in result.stdout
     assert result.stderr == ""
     assert [path.name for path in script.parent.iterdir()] == ["dev"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "option"),
-    [
-        (["demo", "--help"], "--keep"),
-        (["demo", "--keep", "--help"], "--keep"),
-        (["run", "--help"], "--sandbox"),
-        (["run", "--sandbox", "--help"], "--data"),
-        (["talk", "--help"], "publish"),
-        (["talk", "scan", "--help"], "scan"),
-        (["ctl", "--help"], "tail"),
-        (["ctl", "send", "--help"], "tail"),
-        (["sandbox", "--help"], "--control-port"),
-        (["chaos", "--help"], "--seed"),
-        (["rolling", "--help"], "--from"),
-        (["bench", "-h"], "--sessions"),
-        (["fresh", "trixie", "--help"], "bookworm"),
-        (["services", "up", "--help"], "exec"),
-        (["test", "tests/unit", "--help"], "pytest"),
-        (["help", "chaos"], "--seed"),
-    ],
-)
-def test_options_are_told_where_the_environment_is(
-    tmp_path: Path, arguments: list[str], option: str
-) -> None:
-    """Wherever among the arguments help is asked for; nothing is started for it."""
-    result = run(*arguments, cwd=tmp_path)
+OPTIONS = {
+    "demo": ["--keep"],
+    "run": ["--sandbox", "--data"],
+    "talk": ["publish", "scan"],
+    "ctl": ["tail"],
+    "sandbox": ["--control-port"],
+    "chaos": ["--seed"],
+    "rolling": ["--from"],
+    "bench": ["--sessions"],
+    "fresh": ["bookworm"],
+    "services": ["exec"],
+    "test": ["pytest"],
+}
+"""What the help of a command has to tell, beside what the texts name."""
+
+
+def named_in_texts() -> dict[str, set[str]]:
+    """Return the commands, and their options, that people are told to type."""
+    named: dict[str, set[str]] = {}
+    for name in ("README.md", "contracts/README.md", ".github/CONTRIBUTING.md"):
+        text = (CHECKOUT / name).read_text()
+        for command, rest in re.findall(r"\./dev ([a-z]+)([^`\n#]*)", text):
+            named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", rest))
+    return named
+
+
+def test_every_command_that_a_text_names_exists() -> None:
+    """Whoever reads about it may type it."""
+    assert {"demo", "test", "run", "chaos"} <= named_in_texts().keys() <= documented()
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_options_are_told_where_the_environment_is(tmp_path: Path, name: str) -> None:
+    """Those that the texts name too; nothing is started for it."""
+    result = run(name, "--help", cwd=tmp_path)
 
     assert result.returncode == 0
-    assert option in result.stdout
+    told = {*OPTIONS[name], *named_in_texts().get(name, ())}
+    assert [option for option in sorted(told) if option not in result.stdout] == []
     assert result.stderr == ""
+
+
+def test_no_text_names_an_option_of_another_command() -> None:
+    """All that have options are above."""
+    named = named_in_texts()
+    assert [name for name in named if named[name] and name not in OPTIONS] == []

@@ -1,7 +1,9 @@
 """A host's requests run one by one, and none is begun by a host that leaves."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
 import pytest
@@ -59,6 +61,52 @@ print("begun:", 1 + sender.sending.qsize())
 """
 """In a process of its own, because it imports the library."""
 
+PLAYER = """
+import json, os, sys
+from gateway_worker.whatsapp.host.preload import preload
+preload()
+import gateway_worker.whatsapp.host.commands, tests.support.eventually
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        exec(json.loads(line), {"__name__": "__main__"})
+        sys.exit()
+    _, status = os.waitpid(child, 0)
+    print("ended", os.waitstatus_to_exitcode(status), flush=True)
+"""
+"""Plays each scene in a fork of one process, as hosts are: to import the library takes a second."""
+
+Played = Callable[[str], list[str]]
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[Played]:
+    """Runs a scene and returns its lines."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PLAYER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as player:
+        assert player.stdin is not None
+        assert player.stdout is not None
+        scenes, lines = player.stdin, player.stdout
+
+        def play(code: str) -> list[str]:
+            scenes.write(f"{json.dumps(code)}\n")
+            scenes.flush()
+            *told, end = up_to_the_end(lines)
+            assert end == "ended 0"
+            return told
+
+        yield play
+
+
+def up_to_the_end(lines: Iterable[str]) -> Iterator[str]:
+    """Yield what is said, up to the line that tells how it ended."""
+    for line in lines:
+        yield line.rstrip("\n")
+        if line.startswith("ended "):
+            return
+    pytest.fail("the player has left")
+
 
 @pytest.mark.parametrize(
     ("leave", "heard"),
@@ -72,7 +120,9 @@ print("begun:", 1 + sender.sending.qsize())
     ],
     ids=["leaves", "without a worker", "stays"],
 )
-def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) -> None:
+def test_a_host_that_leaves_begins_nothing_more(
+    played: Played, leave: str, heard: list[str]
+) -> None:
     """What runs gets its answer; what waits and what comes is known not to have been sent."""
     code = SCENE.replace("{leave}", leave).replace("{asking}", "False")
     *told, begun = played(code)
@@ -93,7 +143,7 @@ def test_a_host_that_leaves_begins_nothing_more(leave: str, heard: list[str]) ->
     ids=["leaves", "without a worker", "waited too long"],
 )
 def test_a_message_whose_recipient_is_looked_up_is_never_handed_over(
-    leave: str, heard: list[str]
+    played: Played, leave: str, heard: list[str]
 ) -> None:
     """So it is known at once that nobody gets it; the first answer counts."""
     code = SCENE.replace("{asking}", "True").replace(
@@ -129,12 +179,12 @@ eventually_blocking(lambda: commands.is_idle, timeout_seconds=60)
 """Likewise."""
 
 
-def test_an_answer_that_no_frame_takes_is_told_as_a_failure() -> None:
+def test_an_answer_that_no_frame_takes_is_told_as_a_failure(played: Played) -> None:
     """And the lane goes on with what comes after it."""
     assert played(UNWRITABLE) == ["1 timed_out", "2 answered"]
 
 
-def test_every_method_is_run_by_something() -> None:
+def test_every_method_is_run_by_something(played: Played) -> None:
     """And nothing is run that is no method."""
     code = "from gateway_worker.whatsapp.host.methods import RUNS\n"
     code += "print(*(one.__name__ for one in RUNS), sep='\\n')"
@@ -197,7 +247,7 @@ print("threads:", len(lanes()))
 """Four queries, of which the first is not answered until the others are through."""
 
 
-def test_a_late_query_holds_up_no_other_one() -> None:
+def test_a_late_query_holds_up_no_other_one(played: Played) -> None:
     """It and what waits for it are given up as late, and what comes after them is asked at once."""
     assert [line.strip() for line in played(QUERIES)] == [
         "Failed 2 timed_out",
@@ -271,7 +321,7 @@ for request, error in enumerate(errors, 3):
 """Groups that are made: a late one, one that waits for it, and some that fail."""
 
 
-def test_what_is_done_once_is_told_apart() -> None:
+def test_what_is_done_once_is_told_apart(played: Played) -> None:
     """Late it may have had its effect, unless it had not begun; the journal knows how it ended."""
     assert [line.strip() for line in played(ONCE)] == [
         "submitted c1",
@@ -390,14 +440,8 @@ for request, text in enumerate((
 
 
 @pytest.mark.parametrize(("scene", "heard"), SCENES.values(), ids=SCENES.keys())
-def test_transfers_run_one_at_a_time_beside_the_rest(scene: str, heard: list[str]) -> None:
+def test_transfers_run_one_at_a_time_beside_the_rest(
+    played: Played, scene: str, heard: list[str]
+) -> None:
     """One that was given up keeps its lane until the library ends it, which a cut brings about."""
     assert [line.strip() for line in played(TRANSFERS.replace("{scene}", scene))] == heard
-
-
-def played(code: str) -> list[str]:
-    """Run a scene and return its lines."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    return done.stdout.splitlines()

@@ -13,31 +13,32 @@ from gateway_contracts import (
     SessionState,
     TextToSend,
 )
-from tests.e2e.harness import ADA, SHOP, Gateway
+from tests.e2e.harness import Gateway
 from tests.support.eventually import eventually
 
 ROWS = 60
 KILLS = 2
 
 
-async def test_a_killed_worker_sends_no_row_twice(gateway: Gateway) -> None:
+async def test_a_killed_worker_sends_no_row_twice(gateway: Gateway, name: str) -> None:
     """Killed twice in the midst of it. What nobody can know is told as uncertain."""
-    shop = await gateway.sandbox.add_phone(SHOP)
-    ada = await gateway.sandbox.add_phone(ADA)
-    await gateway.link("shop", shop)
+    ada = await gateway.sandbox.add_phone()
+    await gateway.link(name, await gateway.sandbox.add_phone())
     command = BulkCreate(
         source=gateway.backend.source,
-        subject="shop",
+        subject=name,
         data=BulkCreateData(
             content=TextToSend(text="No {{n}}"),
-            rows=tuple(BulkRow(to=ADA, variables={"n": f"{row}"}) for row in range(1, ROWS + 1)),
+            rows=tuple(
+                BulkRow(to=ada.number, variables={"n": f"{row}"}) for row in range(1, ROWS + 1)
+            ),
         ),
     )
     await gateway.succeed(command)
 
     def ended() -> dict[int, list[CommandSucceeded | CommandFailed]]:
         found: dict[int, list[CommandSucceeded | CommandFailed]] = {}
-        for event in gateway.backend.events_of("shop"):
+        for event in gateway.backend.events_of(name):
             if isinstance(event, CommandSucceeded | CommandFailed) and event.data.row:
                 found.setdefault(event.data.row, []).append(event)
         return found
@@ -51,8 +52,8 @@ async def test_a_killed_worker_sends_no_row_twice(gateway: Gateway) -> None:
         after = len(gateway.backend.arrivals)
         await gateway.worker.kill()
         await gateway.worker.start()
-        await gateway.until("shop", SessionState.CONNECTED, after=after)
-    end = await gateway.backend.expect(BulkFinished, "shop", seconds=60)
+        await gateway.until(name, SessionState.CONNECTED, after=after)
+    end = await gateway.backend.expect(BulkFinished, name, seconds=60)
 
     outcomes = ended()
     assert set(outcomes) == set(range(1, ROWS + 1))
