@@ -1,7 +1,8 @@
-"""`./dev bench [all|memory|throughput|latency|resume|crash|media|bulk|history|sync]`: its figures.
+"""`./dev bench [all|memory|throughput|latency|resume|crash|media|ALONE]`: its figures.
 
-`history` fills a database of its own and measures how it is read; `sync` has a phone send what was
-written before it was linked. They and `bulk` are in no `all`.
+ALONE is one of those that are in no `all`. `history` fills a database of its own and measures how
+it is read; `sync` has a phone send what was written before it was linked; `tenants` has one tenant
+send hundreds at once while another one goes on; `bulk` kills workers meanwhile.
 """
 
 import argparse
@@ -29,9 +30,10 @@ from tests.bench.measures import (
 )
 from tests.bench.media import measure_media
 from tests.bench.sync import measure_sync
+from tests.bench.tenants import measure_tenants
 
 MEASURES = ("memory", "throughput", "latency", "resume", "crash", "media")
-ALONE = ("bulk", "history", "sync")
+ALONE = ("bulk", "history", "sync", "tenants")
 PACKAGES = ("neonize", "aio-pika", "aiormq", "sqlalchemy", "asyncpg", "redis", "pydantic", "uvloop")
 
 
@@ -61,6 +63,8 @@ def main() -> int:
         figures = uvloop.run(_measure_history(arguments.rows or 10_000_000))
     elif arguments.measure == "sync":
         figures = uvloop.run(_measure_sync(arguments.rows or 50_000))
+    elif arguments.measure == "tenants":
+        figures = uvloop.run(_measure_tenants())
     else:
         figures = uvloop.run(_measure(plan, wanted))
     if arguments.json:
@@ -78,6 +82,11 @@ async def _measure_sync(messages: int) -> dict[str, Any]:
     async with open_harness(capacity=2, wanted=("#",)) as harness:
         sync = await measure_sync(harness, messages=messages, say=_say)
     return {"machine": _machine(), "sync": sync}
+
+
+async def _measure_tenants() -> dict[str, Any]:
+    _say("a tenant alone, and beside another one's flood, in turn")
+    return {"machine": _machine(), "tenants": await measure_tenants()}
 
 
 async def _measure(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Any]:

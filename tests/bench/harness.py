@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from yarl import URL
+
 from gateway_contracts import (
     MessageSend,
     MessageSendData,
@@ -92,7 +94,8 @@ class BenchHarness:
 
     def frames(self, commands: Sequence[MessageSend]) -> list[bytes]:
         """Return commands as they are written to the broker."""
-        return [command_frames(command, topology=self.load.topology) for command in commands]
+        topology, user = self.load.topology, self.load.user
+        return [command_frames(command, topology=topology, user=user) for command in commands]
 
     async def send_ring(self, count: int) -> RingRun:
         """Let each session send `count` messages to the next."""
@@ -179,13 +182,17 @@ class Outcomes:
 
 @asynccontextmanager
 async def open_harness(
-    *, capacity: int, wanted: Sequence[str] = ("session.#", "worker.#")
+    *,
+    capacity: int,
+    wanted: Sequence[str] = ("session.#", "worker.#"),
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[BenchHarness]:
     """Bring everything up with empty stores; data is synced to disk as in production.
 
     Args:
         capacity: For how many sessions the worker has room.
         wanted: Patterns of the events that `backend` takes; `load` has the others.
+        settings: More of the worker's.
     """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-bench-")))
@@ -201,7 +208,13 @@ async def open_harness(
                 services.addresses.environment(),
                 sandbox,
                 ("bench-worker",),
-                {"CAPACITY": str(capacity), "PACING_PROFILE": "off"},
+                {
+                    "CAPACITY": str(capacity),
+                    "PACING_PROFILE": "off",
+                    # Where there are tenants, the one backend here commands all of them.
+                    "TENANT_OPERATORS": URL(services.addresses.amqp_url).user or "guest",
+                    **(settings or {}),
+                },
                 directory=directory,
                 backend=BackendOptions(name="bench", wanted=wanted),
             )
@@ -221,12 +234,12 @@ async def open_harness(
         )
 
 
-async def create_sessions(harness: BenchHarness, count: int) -> list[tuple[Account, str]]:
+async def create_sessions(harness: BenchHarness, names: Sequence[str]) -> list[tuple[Account, str]]:
     """Create sessions and phones; returns each with its QR code, not scanned yet."""
     created = []
-    for index in range(count):
+    for index, name in enumerate(names):
         phone = await harness.sandbox.client.add_phone(f"1202555{index:04d}", push_name=f"P{index}")
-        account = Account(session_id=f"bench-{index}", number=phone.number)
+        account = Account(session_id=name, number=phone.number)
         await harness.backend.publish(
             SessionCreate(source=harness.backend.source, subject=account.session_id)
         )

@@ -53,14 +53,15 @@ class Outcome(msgspec.Struct, frozen=True):
     correlationid: str | None = None
 
 
-def command_frames(command: MessageSend, *, topology: Topology) -> bytes:
-    """Return what is written to the broker to publish a command."""
+def command_frames(command: MessageSend, *, topology: Topology, user: str) -> bytes:
+    """Return what is written to the broker to publish a command as one of its users."""
     body = encode(command)
     properties = commands.Basic.Properties(
         content_type=CONTENT_TYPE,
         delivery_mode=_PERSISTENT,
         message_id=command.id,
         message_type=command.type,
+        user_id=user,
     )
     publish = commands.Basic.Publish(
         exchange=topology.commands, routing_key=command.subject, mandatory=True
@@ -78,10 +79,12 @@ class LoadClient(asyncio.Protocol):
 
     Args:
         topology: Where commands go and outcomes come from.
+        user: Who logs in.
     """
 
-    def __init__(self, *, topology: Topology) -> None:
+    def __init__(self, *, topology: Topology, user: str) -> None:
         self.topology = topology
+        self.user = user
         self._transport: asyncio.WriteTransport | None = None
         self._buffer = bytearray()
         self._answers: asyncio.Queue[Frame] = asyncio.Queue()
@@ -104,7 +107,7 @@ class LoadClient(asyncio.Protocol):
     ) -> AsyncIterator["LoadClient"]:
         """Connect and begin to take outcomes; a worker has declared everything before."""
         url = URL(amqp_url)
-        client = cls(topology=topology or Topology())
+        client = cls(topology=topology or Topology(), user=url.user or "guest")
         await asyncio.get_running_loop().create_connection(
             lambda: client, url.host or "localhost", url.port or DEFAULT_PORT
         )

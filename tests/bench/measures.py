@@ -40,7 +40,7 @@ class Plan:
 
 async def measure_links(harness: BenchHarness, plan: Plan) -> dict[str, Any]:
     """Create and link the sessions; memory before anyone scans is that of a loaded library."""
-    created = await create_sessions(harness, plan.sessions)
+    created = await create_sessions(harness, [f"bench-{number}" for number in range(plan.sessions)])
     await asyncio.sleep(SETTLE_SECONDS)
     loaded = harness.pss_mib() / plan.sessions
     await link_sessions(harness, created)
