@@ -51,6 +51,23 @@ def test_the_slowest_command_counts_from_the_loss_on() -> None:
     assert recovery.waits.seconds == (1.0, 7.0)
 
 
+def test_what_one_loss_has_stopped_is_not_counted_for_the_next() -> None:
+    """Which came while nothing went on, and is over when it does."""
+    story = Story.linked()
+    story.send("before")
+    story.succeed("before")
+    first = story.now + 1
+    story.now += 10
+    story.send("between")
+    second = story.now + 1
+    story.now += 10
+    story.succeed("between")
+
+    (recovery,) = audit(struck(story, first, second)).recoveries.values()
+    assert recovery.pauses.seconds == (0.0, 22.0)
+    assert recovery.waits.seconds == (0.0, 11.0)
+
+
 def test_without_losses_there_are_none() -> None:
     """Nothing is made up."""
     assert audit(Story.clean().history()).recoveries == {}
