@@ -1,8 +1,9 @@
 """Known vulnerabilities of all that is locked (`./dev audit`).
 
 pip-audit asks the package index about every pin of every lock. That needs the network, and the
-answer changes by itself, so this is no part of `./dev check`. What is known and does not matter
-here is named below, with the reason.
+answer changes by itself, so this is no part of `./dev check`. A pin about which the index, or a
+mirror of it, has nothing to say fails it as well. What is known and does not matter here is named
+below, with the reason.
 """
 
 import argparse
@@ -26,7 +27,7 @@ ACCEPTED: Final[Mapping[str, str]] = {}
 def command(lock: Path) -> list[str]:
     """Return the command that audits one lock: its pins, without resolving or installing them."""
     accepted = [word for name in sorted(ACCEPTED) for word in ("--ignore-vuln", name)]
-    options = ["--disable-pip", "--require-hashes", "--progress-spinner=off", *accepted]
+    options = ["--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off", *accepted]
     return [str(_ENVIRONMENT / "bin/pip-audit"), *options, "--requirement", str(lock)]
 
 

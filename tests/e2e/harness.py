@@ -36,7 +36,7 @@ from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.support.eventually import eventually
-from tests.support.planted import private_in
+from tests.support.planted import ids_of, private_in
 from tests.support.warm_workers import warm
 
 WORKER = "e2e-worker"
@@ -200,7 +200,7 @@ async def open_gateway(
         for worker in opened.workers.values():
             if worker.log_path.is_file():
                 log = worker.log_path.read_text()
-                assert private_in(log, sandbox.phones, opened.backend.arrivals) == set()
+                assert private_in(log, ids_of(sandbox.phones), opened.backend.arrivals) == set()
 
 
 @asynccontextmanager

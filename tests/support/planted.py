@@ -71,14 +71,19 @@ class Planted:
         return {what for what, pattern in self._patterns.items() if pattern.search(text)}
 
 
-def private_in(log: str, phones: Iterable[Phone], events: Iterable[ReceivedEvent]) -> set[str]:
+def ids_of(phones: Iterable[Phone]) -> set[str]:
+    """Return the numbers and the LIDs of accounts."""
+    return {one for phone in phones for one in (phone.number, phone.jid.user)}
+
+
+def private_in(log: str, ids: set[str], events: Iterable[ReceivedEvent]) -> set[str]:
     """Return what a log has of accounts' ids, of codes that linked them and of what people wrote.
 
     It is quick for a long log and many events.
 
     Args:
         log: In lines of JSON.
-        phones: Whose ids are looked for.
+        ids: Numbers and LIDs.
         events: Whose codes and texts are.
     """
     codes, texts = set[str](), set[str]()
@@ -89,7 +94,6 @@ def private_in(log: str, phones: Iterable[Phone], events: Iterable[ReceivedEvent
             codes.add(arrived.event.data.code)
         else:
             texts.update(_texts_in(json.loads(arrived.body).get("data")))
-    ids = {one for phone in phones for one in (phone.number, phone.jid.user)}
     runs = {run for form in _RUNS for run in form.findall(log)}
     words = set(_WORDS.findall(log))
     written = (json.dumps(text, ensure_ascii=False)[1:-1] for text in texts)

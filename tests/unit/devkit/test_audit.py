@@ -16,7 +16,7 @@ def test_every_lock_is_audited_by_its_hashes() -> None:
     for lock in audit.locks():
         words = audit.command(lock)
         assert words[-2:] == ["--requirement", str(lock)]
-        assert {"--disable-pip", "--require-hashes"} <= {*words}
+        assert {"--strict", "--disable-pip", "--require-hashes"} <= {*words}
 
 
 def test_what_is_accepted_has_a_reason() -> None:
