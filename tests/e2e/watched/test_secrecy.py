@@ -5,21 +5,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import pytest_asyncio
 from yarl import URL
 
 from gateway_contracts import (
     CommandEnvelope,
     GroupJoined,
     GroupUpdated,
-    HistoryDepth,
     HistoryMessages,
     MediaFailed,
     MediaReady,
@@ -27,35 +23,29 @@ from gateway_contracts import (
     Proxy,
     SentInfo,
     SessionPairCode,
-    SessionQr,
     SessionState,
     SessionStatus,
     StatusReason,
     Topology,
 )
-from gateway_worker.devkit.services.process import base_environment, spawned
+from gateway_worker.devkit.services.process import base_environment
 from gateway_worker.sandbox.phones.history import HistoryPart, PastChat, PastMessage
 from gateway_worker.sandbox.phones.media.draft import Flaw, MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
-from gateway_worker.sandbox.phones.phone import Phone
-from tests.e2e.conftest import GatewayMaker
-from tests.e2e.harness import Gateway, open_gateway
+from tests.e2e.harness import Gateway
 from tests.e2e.shared.test_files_sent import message, uploaded
 from tests.e2e.shared.test_later import bulk, finished
 from tests.e2e.shared.test_people import Asking
-from tests.support.authority import Authority, Files
+from tests.e2e.watched.conftest import NAME, Watched
 from tests.support.commands import Commands
 from tests.support.dead_letters import DeadLetter, DeadLetters
 from tests.support.eventually import eventually
 from tests.support.listening import held_by, held_by_nobody_who_can_be_seen, is_probe, listeners
-from tests.support.otlp import Collector, collector
+from tests.support.otlp import Collector
 from tests.support.planted import Planted
 from tests.support.samples import picture
 from tests.support.web import answer, file_server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("secrecy")]
-
-NAME = "looked-at"
 NOBODY = "12025559999"
 CLOSED = 9
 """A port at which nobody listens."""
@@ -74,88 +64,6 @@ for pid in sys.argv[1:]:
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class LookedAt:
-    """A gateway with a session that is linked.
-
-    Attributes:
-        gateway: Its worker logs and traces everything.
-        spans: Where the traces go.
-        planted: What is looked for.
-        shop: The phone of the session's account.
-        ada: Somebody's.
-        ben: Somebody else's.
-    """
-
-    gateway: Gateway
-    spans: Collector
-    planted: Planted
-    shop: Phone
-    ada: Phone
-    ben: Phone
-
-    @property
-    def asking(self) -> Asking:
-        """Asks things of the session."""
-        return Asking(gateway=self.gateway, name=NAME)
-
-    async def attempt(self, command: CommandEnvelope) -> None:
-        """Run a command, however it ends."""
-        await self.gateway.backend.request(command, seconds=60)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def looked_at(
-    gateway_maker: GatewayMaker, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[LookedAt]:
-    """One for all tests in here: they leave it connected.
-
-    The collector is of a private authority, and wants a certificate.
-    """
-    planted = Planted()
-    authority, directory = Authority("collector"), tmp_path_factory.mktemp("secrecy")
-    server, client = Files.below(directory / "server"), Files.below(directory / "client")
-    authority.write(server)
-    authority.write(client)
-    async with (
-        collector(server) as spans,
-        gateway_maker.place() as (sandbox, environment),
-    ):
-        for name in ("S3_SECRET_ACCESS_KEY", "SNAPSHOT_KEYS"):
-            planted.secret(name, environment[name].rpartition(":")[2])
-        settings = {
-            **environment,
-            "LOG_LEVEL": "debug",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": spans.url,
-            "OTEL_EXPORTER_OTLP_CERTIFICATE": str(client.ca),
-            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(client.certificate),
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(client.key),
-            "OTEL_EXPORTER_OTLP_HEADERS": f"x-token={planted.word('Token')}",
-        }
-        # As deployed: its secrets come in the environment with which its program is started
-        async with open_gateway(sandbox, settings, directory, spawn=spawned) as gateway:
-            phones = [
-                await sandbox.add_phone(push_name=planted.word(name))
-                for name in ("Shop", "Ada", "Ben")
-            ]
-            for name, phone in zip(("shop", "Ada", "Ben"), phones, strict=True):
-                planted.person(name, phone)
-            shop, ada, ben = phones
-            await gateway.create(
-                NAME,
-                history=HistoryDepth.RECENT,
-                labels={"team": planted.word("Label")},
-                metadata={"note": planted.word("Note")},
-            )
-            code = (await gateway.backend.expect(SessionQr, NAME)).data.code
-            planted.qr(code)
-            await shop.scan(code)
-            await gateway.until(NAME, SessionState.CONNECTED)
-            yield LookedAt(
-                gateway=gateway, spans=spans, planted=planted, shop=shop, ada=ada, ben=ben
-            )
-
-
 def told(pid: int, name: str) -> str:
     """Return what the kernel tells of a process; nothing if not even this user may know."""
     try:
@@ -164,9 +72,9 @@ def told(pid: int, name: str) -> str:
         return ""
 
 
-async def test_nobody_looks_into_a_worker_or_its_hosts(looked_at: LookedAt) -> None:
+async def test_nobody_looks_into_a_worker_or_its_hosts(watched: Watched) -> None:
     """Its secrets are not even there for root to see; its figures are there for everybody."""
-    gateway = looked_at.gateway
+    gateway = watched.gateway
     worker = gateway.worker.process
     processes = [worker, *gateway.worker.zygotes(), *gateway.worker.hosts()]
     assert len(processes) >= 3
@@ -191,9 +99,9 @@ async def test_nobody_looks_into_a_worker_or_its_hosts(looked_at: LookedAt) -> N
     assert await eventually(hosts_bytes, timeout_seconds=30) > 2**20
 
 
-async def test_nothing_listens_but_the_probes(looked_at: LookedAt) -> None:
+async def test_nothing_listens_but_the_probes(watched: Watched) -> None:
     """Neither the worker, nor a host, nor whatever else it has started."""
-    worker = looked_at.gateway.worker
+    worker = watched.gateway.worker
     assert worker.hosts()
     processes = [worker.process, *worker.process.children(recursive=True)]
 
@@ -215,26 +123,26 @@ async def _only_probes_are_hidden() -> bool:
 
 @pytest.mark.timeout(300)
 async def test_what_is_private_is_told_to_backends_alone(
-    looked_at: LookedAt, commands: Commands, tmp_path: Path
+    watched: Watched, commands: Commands, tmp_path: Path
 ) -> None:
     """Texts, names, numbers, keys, codes and URLs of all kinds are planted, and then looked for.
 
     In the log of worker and hosts, traces, probes and metrics, headers of dead letters, and what
     operators are shown who have not asked for it.
     """
-    gateway, planted = looked_at.gateway, looked_at.planted
-    unreachable = asyncio.create_task(_behind_a_proxy(looked_at))
-    await _messages(looked_at)
-    await _files(looked_at)
-    await _groups(looked_at)
-    await _people(looked_at)
-    await _past(looked_at)
-    await _bulks(looked_at)
-    await _another_pairs(looked_at)
-    faulty = await _faulty_commands(looked_at)
-    await _a_host_dies(looked_at)
-    await _exported_and_erased(looked_at)
-    last = gateway.text(NAME, looked_at.ben.number, planted.word("Last"))
+    gateway, planted = watched.gateway, watched.planted
+    unreachable = asyncio.create_task(_behind_a_proxy(watched))
+    await _messages(watched)
+    await _files(watched)
+    await _groups(watched)
+    await _people(watched)
+    await _past(watched)
+    await _bulks(watched)
+    await _another_pairs(watched)
+    faulty = await _faulty_commands(watched)
+    await _a_host_dies(watched)
+    await _exported_and_erased(watched)
+    last = gateway.text(NAME, watched.ben.number, planted.word("Last"))
     await gateway.succeed(last)
     await unreachable
 
@@ -244,10 +152,10 @@ async def test_what_is_private_is_told_to_backends_alone(
     assert gone_through >= {*words, "QR", "pair code", "number of Ada", "signature of a file"}
 
     everything = {
-        **await _operators(looked_at, commands, tmp_path),
-        **await _letters(looked_at, faulty),
+        **await _operators(watched, commands, tmp_path),
+        **await _letters(watched, faulty),
         **await _probes(gateway),
-        "traces": await _traces(looked_at.spans, last.id),
+        "traces": await _traces(watched.spans, last.id),
         "log": gateway.worker.log_path.read_text(),
     }
     assert all(everything.values())
@@ -255,10 +163,10 @@ async def test_what_is_private_is_told_to_backends_alone(
     assert {place: whats for place, whats in found.items() if whats} == {}
 
 
-async def _messages(looked_at: LookedAt) -> None:
+async def _messages(watched: Watched) -> None:
     """Both ways; to somebody who is not there; what is no message at all."""
-    gateway, planted = looked_at.gateway, looked_at.planted
-    shop, ada, ben = looked_at.shop, looked_at.ada, looked_at.ben
+    gateway, planted = watched.gateway, watched.planted
+    shop, ada, ben = watched.shop, watched.ada, watched.ben
     planted.number("number of nobody", NOBODY)
     await gateway.send(NAME, ada.number, planted.word("Sent"), mentions=(f"+{ben.number}",))
     await gateway.fail(gateway.text(NAME, NOBODY, planted.word("Undelivered")))
@@ -266,19 +174,29 @@ async def _messages(looked_at: LookedAt) -> None:
     await ada.send_content(shop.number, {"locationMessage": place})
     await ada.send_raw(shop.number, b"\xff" + planted.word("Raw").encode())
     received = await ada.send_text(shop.number, planted.word("Received"))
-    await _received(looked_at, received)
+    await _received(watched, received)
 
 
-async def _received(looked_at: LookedAt, message_id: str) -> None:
-    await looked_at.gateway.backend.expect(
+def _asking(watched: Watched) -> Asking:
+    """Return what asks things of the session."""
+    return Asking(gateway=watched.gateway, name=NAME)
+
+
+async def _attempt(watched: Watched, command: CommandEnvelope) -> None:
+    """Run a command, however it ends."""
+    await watched.gateway.backend.request(command, seconds=60)
+
+
+async def _received(watched: Watched, message_id: str) -> None:
+    await watched.gateway.backend.expect(
         MessageReceived, NAME, lambda event: event.data.message_id == message_id, seconds=60
     )
 
 
-async def _files(looked_at: LookedAt) -> None:
+async def _files(watched: Watched) -> None:
     """From the bucket, and by URLs with passwords and signatures; some cannot be had."""
-    gateway, planted = looked_at.gateway, looked_at.planted
-    shop, ada = looked_at.shop, looked_at.ada
+    gateway, planted = watched.gateway, watched.planted
+    shop, ada = watched.shop, watched.ada
     draft = MediaDraft(
         kind=MediaKind.DOCUMENT,
         data=os.urandom(5_000),
@@ -300,8 +218,8 @@ async def _files(looked_at: LookedAt) -> None:
         for before, after in (("", ""), ("", "/missing"), (login, "")):
             url = f"http://{before}127.0.0.1:{server.port}/{path}{after}?{query}"
             source = {"source": "url", "url": url}
-            await looked_at.attempt(
-                message(gateway, NAME, ada.number, {**content, "media": source})
+            await _attempt(
+                watched, message(gateway, NAME, ada.number, {**content, "media": source})
             )
     media_id = await uploaded(gateway, NAME, "application/pdf", b"%PDF-1.4\n" + os.urandom(2_000))
     source = {"source": "upload", "media_id": media_id}
@@ -320,26 +238,26 @@ def _signed(planted: Planted, what: str, url: str | None) -> None:
     planted.secret(f"signature of {what}", signature)
 
 
-async def _groups(looked_at: LookedAt) -> None:
+async def _groups(watched: Watched) -> None:
     """Subjects, descriptions, texts; a change that the account may not make."""
-    gateway, planted, ada = looked_at.gateway, looked_at.planted, looked_at.ada
-    members = [looked_at.shop.number, looked_at.ben.number]
+    gateway, planted, ada = watched.gateway, watched.planted, watched.ada
+    members = [watched.shop.number, watched.ben.number]
     group = str(ada.groups.create(planted.word("Group"), members).jid)
     await gateway.backend.expect(GroupJoined, NAME, seconds=60)
     ada.groups.describe(group, planted.word("Description"))
     await gateway.backend.expect(GroupUpdated, NAME, seconds=60)
-    asking = looked_at.asking
+    asking = _asking(watched)
     await asking.ask("group.info", group=group)
     change = {"what": "name", "name": planted.word("Renamed")}
-    await looked_at.attempt(asking.command("group.set", group=group, change=change))
+    await _attempt(watched, asking.command("group.set", group=group, change=change))
     await gateway.send(NAME, group, planted.word("ToGroup"))
-    told_there = await looked_at.ben.send_text(group, planted.word("InGroup"))
-    await _received(looked_at, told_there)
+    told_there = await watched.ben.send_text(group, planted.word("InGroup"))
+    await _received(watched, told_there)
 
 
-async def _people(looked_at: LookedAt) -> None:
+async def _people(watched: Watched) -> None:
     """Who somebody is and what they show; a profile of one's own; lists of what is stored."""
-    planted, ada, asking = looked_at.planted, looked_at.ada, looked_at.asking
+    planted, ada, asking = watched.planted, watched.ada, _asking(watched)
     number = f"+{ada.number}"
     ada.profile.about = planted.word("Shown")
     ada.set_picture(picture(form="JPEG"))
@@ -356,19 +274,19 @@ async def _people(looked_at: LookedAt) -> None:
         await asking.ask(kind)
 
 
-async def _past(looked_at: LookedAt) -> None:
+async def _past(watched: Watched) -> None:
     """What was written before the account was linked."""
-    planted = looked_at.planted
+    planted = watched.planted
     old = PastMessage(message_id="OLD", text=planted.word("History"), sent_at=1_600_000_000)
-    address = f"{looked_at.ben.number}@s.whatsapp.net"
+    address = f"{watched.ben.number}@s.whatsapp.net"
     chat = PastChat(address=address, name=planted.word("PastName"), messages=[old])
-    await looked_at.shop.send_history(HistoryPart(chats=[chat]))
-    await looked_at.gateway.backend.expect(HistoryMessages, NAME, seconds=60)
+    await watched.shop.send_history(HistoryPart(chats=[chat]))
+    await watched.gateway.backend.expect(HistoryMessages, NAME, seconds=60)
 
 
-async def _bulks(looked_at: LookedAt) -> None:
+async def _bulks(watched: Watched) -> None:
     """A file with a fault in it; rows, one of them to nobody."""
-    gateway, planted, ada = looked_at.gateway, looked_at.planted, looked_at.ada
+    gateway, planted, ada = watched.gateway, watched.planted, watched.ada
     content = {"kind": "text", "text": planted.word("Template") + " {{name}}"}
     lines = f"to,name\n{ada.number},{planted.word('Cell')}\n{planted.word('Faulty')},x\n"
     media_id = await uploaded(gateway, NAME, "text/csv", lines.encode())
@@ -383,24 +301,24 @@ async def _bulks(looked_at: LookedAt) -> None:
     _signed(planted, "a result", result.url)
 
 
-async def _another_pairs(looked_at: LookedAt) -> None:
+async def _another_pairs(watched: Watched) -> None:
     """By a code that is never typed."""
-    gateway = looked_at.gateway
-    await gateway.create("paired", pair_by_code_of=f"+{looked_at.ben.number}")
+    gateway = watched.gateway
+    await gateway.create("paired", pair_by_code_of=f"+{watched.ben.number}")
     code = (await gateway.backend.expect(SessionPairCode, "paired", seconds=60)).data.code
-    looked_at.planted.secret("pair code", code)
+    watched.planted.secret("pair code", code)
 
 
-async def _behind_a_proxy(looked_at: LookedAt) -> None:
+async def _behind_a_proxy(watched: Watched) -> None:
     """Which cannot be reached; that takes its time to be told."""
-    planted = looked_at.planted
+    planted = watched.planted
     proxy = Proxy(
         url=f"http://127.0.0.1:{CLOSED}",
         username=planted.word("ProxyUser"),
         password=planted.word("ProxyPassword"),
     )
-    await looked_at.gateway.create("behind", proxy=proxy)
-    await looked_at.gateway.backend.expect(
+    await watched.gateway.create("behind", proxy=proxy)
+    await watched.gateway.backend.expect(
         SessionStatus,
         "behind",
         lambda event: event.data.reason is StatusReason.PROXY_UNREACHABLE,
@@ -408,12 +326,12 @@ async def _behind_a_proxy(looked_at: LookedAt) -> None:
     )
 
 
-async def _faulty_commands(looked_at: LookedAt) -> list[bytes]:
+async def _faulty_commands(watched: Watched) -> list[bytes]:
     """Publish what nobody can execute, each with a token; returns the bodies."""
-    gateway, planted = looked_at.gateway, looked_at.planted
+    gateway, planted = watched.gateway, watched.planted
     source = gateway.backend.source
     data = {"to": planted.word("NoNumber"), "content": {"kind": "text", "text": ""}}
-    wrong = gateway.text(NAME, looked_at.ada.number, planted.word("Wrong")).model_dump(mode="json")
+    wrong = gateway.text(NAME, watched.ada.number, planted.word("Wrong")).model_dump(mode="json")
     bodies = [
         json.dumps({**wrong, "id": "faulty-1", "source": source, "data": data}).encode(),
         json.dumps({**wrong, "id": "faulty-2", "expirytime": planted.word("Tomorrow")}).encode(),
@@ -422,34 +340,34 @@ async def _faulty_commands(looked_at: LookedAt) -> list[bytes]:
     headers = {"authorization": f"Bearer {planted.word('Bearer')}"}
     for body in bodies:
         await gateway.backend.publish_raw(body, session_id=NAME, headers=headers)
-    stray = gateway.text("nobody", looked_at.ada.number, planted.word("Stray"))
+    stray = gateway.text("nobody", watched.ada.number, planted.word("Stray"))
     await gateway.backend.publish(stray, headers=headers)
     await gateway.backend.outcome(stray.id, seconds=60)
     return [*bodies, stray.id.encode()]
 
 
-async def _a_host_dies(looked_at: LookedAt) -> None:
+async def _a_host_dies(watched: Watched) -> None:
     """All of them; the session connects again, and goes on."""
-    gateway = looked_at.gateway
+    gateway = watched.gateway
     seen = len(gateway.backend.arrivals)
     for host in gateway.worker.hosts():
         host.kill()
     await gateway.until(NAME, SessionState.CONNECTED, after=seen, seconds=60)
-    again = await looked_at.ada.send_text(looked_at.shop.number, looked_at.planted.word("Again"))
-    await _received(looked_at, again)
+    again = await watched.ada.send_text(watched.shop.number, watched.planted.word("Again"))
+    await _received(watched, again)
 
 
-async def _exported_and_erased(looked_at: LookedAt) -> None:
+async def _exported_and_erased(watched: Watched) -> None:
     """All that is stored of somebody."""
-    asking, number = looked_at.asking, f"+{looked_at.ada.number}"
+    asking, number = _asking(watched), f"+{watched.ada.number}"
     exported = await asking.ask("contact.export", contact=number)
-    _signed(looked_at.planted, "an export", exported["url"])
+    _signed(watched.planted, "an export", exported["url"])
     await asking.ask("contact.erase", contact=number)
 
 
-async def _operators(looked_at: LookedAt, commands: Commands, directory: Path) -> dict[str, str]:
+async def _operators(watched: Watched, commands: Commands, directory: Path) -> dict[str, str]:
     """Return what operators are shown, and told when something fails."""
-    gateway, planted = looked_at.gateway, looked_at.planted
+    gateway, planted = watched.gateway, watched.planted
     settings = {**base_environment(), **gateway.environment}
     wrong = str(URL(settings["AMQP_URL"]).with_password(planted.word("Login")))
     shown: dict[str, str] = {}
@@ -466,9 +384,9 @@ async def _operators(looked_at: LookedAt, commands: Commands, directory: Path) -
     return shown
 
 
-async def _letters(looked_at: LookedAt, parts: list[bytes]) -> dict[str, str]:
+async def _letters(watched: Watched, parts: list[bytes]) -> dict[str, str]:
     """Return the headers of dead letters, until there is one with each of these in its body."""
-    environment = looked_at.gateway.environment
+    environment = watched.gateway.environment
     topology = Topology(prefix=environment["AMQP_PREFIX"])
     async with DeadLetters.open(environment["AMQP_URL"], topology) as letters:
         found: list[DeadLetter] = []

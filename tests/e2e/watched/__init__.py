@@ -1,0 +1,1 @@
+"""What others than its backends learn of a gateway: the stories share one that tells all it may."""
