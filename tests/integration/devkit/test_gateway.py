@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import pytest
 
+from gateway_worker.devkit.gateway.__main__ import PHONES, SESSION
+from gateway_worker.devkit.gateway.instructions import instructions
 from gateway_worker.devkit.services import ObjectStore, Services
 from tests.support.services import SharedServices, random_name
 
@@ -97,24 +99,19 @@ def reading(line: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.mark.timeout(500)
-def test_the_guide_and_then_the_printed_lines_work(
+def test_the_guide_leads_to_a_message_and_an_answer(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The guide leads to a message and an answer, the lines to a session made anew."""
+    """At the gateway that it starts; the lines that this prints are those that the demo prints."""
     guide = [
         re.sub(r"(\./dev (?:run --sandbox|talk|ctl))", rf"\1 --data {tmp_path}", line)
         for block in re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
         for line in block.splitlines()
     ]
     with running(guide[0], environment) as printed:
+        phone, contact = PHONES
+        assert _lines(printed) == _instructions(tmp_path, SESSION, phone, contact)
         _follow_the_guide(*guide[1:])
-        told(f"./dev ctl --data {tmp_path} delete shop --yes")
-        events, create, scan, send, inbox, say, ctl_send, ctl_tail = _lines(printed)
-        _assert_a_conversation(events, create, scan, send, inbox, say)
-        assert "message_id" in told(ctl_send)
-        with reading(f"{ctl_tail} --type message.received") as process:
-            pasted(say)
-            list(up_to("Are you open?", process.stdout))
     assert not (tmp_path / "gateway.json").exists()
 
 
@@ -140,11 +137,23 @@ def _follow_the_guide(
 
 
 @pytest.mark.timeout(500)
-def test_the_lines_that_the_demo_prints_work(environment: dict[str, str], tmp_path: Path) -> None:
-    """They are those of the other gateway, for a phone that is not linked yet."""
+def test_the_printed_lines_work(environment: dict[str, str], tmp_path: Path) -> None:
+    """A phone that the demo has left is linked, writes and is written to."""
     with running(f"./dev demo --keep --data-dir {tmp_path}", environment) as printed:
-        _assert_a_conversation(*_lines(printed)[:6])
+        events, create, scan, send, inbox, say, ctl_send, ctl_tail = _lines(printed)
+        contact, phone = inbox.split()[-1], scan.split()[-1]
+        assert _lines(printed) == _instructions(tmp_path, "bakery", phone, contact)
+        _assert_a_conversation(events, create, scan, send, inbox, say)
+        assert "message_id" in told(ctl_send)
+        with reading(f"{ctl_tail} --type message.received") as process:
+            pasted(say)
+            list(up_to("Are you open?", process.stdout))
     assert not (tmp_path / "gateway.json").exists()
+
+
+def _instructions(data: Path, session: str, phone: str, contact: str) -> list[str]:
+    steps = instructions(data=data, session=session, phone=phone, contact=contact)
+    return [step.line for step in steps]
 
 
 def _lines(printed: list[str]) -> list[str]:
