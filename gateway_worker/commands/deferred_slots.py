@@ -2,9 +2,9 @@
 
 A deferred send takes a slot when it begins, and gives it back when it ends or waits for something.
 While a conversation goes on at this worker there are half of the slots, and each rests after a send
-for as long as that one took, for a while at most: on a busy machine sends take longer, and so do
-the pauses; what the network takes is no load. For the same reason a send that takes long does not
-keep its slot: it waits for WhatsApp, and would hold up the bulks of all other sessions.
+for twice as long as that one took, for a while at most: on a busy machine sends take longer, and so
+do the pauses; what the network takes is no load. For the same reason a send that takes long does
+not keep its slot: it waits for WhatsApp, and would hold up the bulks of all other sessions.
 """
 
 import asyncio
@@ -17,7 +17,9 @@ CONVERSATION_SECONDS: Final = 5.0
 """So long after a message of a conversation its answer is expected."""
 LONG_SECONDS: Final = 2.0
 """After so long a send that runs has its slot no more."""
-_LONGEST_REST_SECONDS: Final = 0.1
+_LONGEST_REST_SECONDS: Final = 0.15
+_REST: Final = 2.0
+"""How many times as long as its send a slot rests."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -96,7 +98,8 @@ class DeferredSlots:
         self._taken -= 1
         if self._converses:
             self._resting += 1
-            seconds = min(_LONGEST_REST_SECONDS, time.monotonic() - slot.taken_at)
+            took = time.monotonic() - slot.taken_at
+            seconds = min(_LONGEST_REST_SECONDS, _REST * took)
             asyncio.get_running_loop().call_later(seconds, self._rested)
         else:
             self._on_free()
