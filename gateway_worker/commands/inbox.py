@@ -16,7 +16,7 @@ class Inbox:
     Args:
         store: The commands table.
         linger_seconds: Under load, transactions start at least this far apart.
-        min_batch: How many commands in one transaction count as load.
+        busy_per_second: How many commands count as load.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -24,8 +24,8 @@ class Inbox:
         self,
         *,
         store: InboxStore,
-        linger_seconds: float = 0.012,
-        min_batch: int = 3,
+        linger_seconds: float = 0.016,
+        busy_per_second: float = 150.0,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class Inbox:
             flush=store.enter,
             name="inbox",
             linger_seconds=linger_seconds,
-            min_batch=min_batch,
+            busy_per_second=busy_per_second,
             observe=observe,
             division=Division(
                 key=attrgetter("session_id"),

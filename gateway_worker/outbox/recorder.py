@@ -20,7 +20,7 @@ class Recorder:
         store: Writes a batch in one transaction.
         offer: Takes committed events for publication, in order; must return at once.
         linger_seconds: Under load, transactions start at least this far apart.
-        min_batch: How many changes in one transaction count as load.
+        busy_per_second: How many changes count as load.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -29,8 +29,8 @@ class Recorder:
         *,
         store: ChangeStore,
         offer: Callable[[Sequence[OutboxRow]], None],
-        linger_seconds: float = 0.012,
-        min_batch: int = 9,
+        linger_seconds: float = 0.025,
+        busy_per_second: float = 450.0,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class Recorder:
             flush=self._commit,
             name="recorder",
             linger_seconds=linger_seconds,
-            min_batch=min_batch,
+            busy_per_second=busy_per_second,
             observe=observe,
             division=Division(
                 key=attrgetter("session_id"),

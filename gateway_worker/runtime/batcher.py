@@ -14,6 +14,7 @@ such as those of a row that somebody has locked. Then it is divided, and only th
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -35,8 +36,29 @@ FAULTS = 4
 """How often an item may fail in a way that nobody has foreseen before its caller is told."""
 _PATIENCE = 2
 """How often a whole batch fails before it is divided."""
+_LATELY_SECONDS = 0.25
+"""What came so long ago counts about a third."""
 _LASTING = 4
 """With this look in vain at a key that is held aside the log says so as an error."""
+
+
+class _Rate:
+    """How many items have come lately; those of long ago count less and less."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+        self._per_second = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """So many a second."""
+        past = time.monotonic() - self._at
+        return self._per_second * math.exp(-past / _LATELY_SECONDS)
+
+    def note(self, count: int) -> None:
+        """Note that so many have come."""
+        self._per_second = self.per_second + count / _LATELY_SECONDS
+        self._at = time.monotonic()
 
 
 class Batcher(Generic[Item, Answer]):
@@ -47,9 +69,10 @@ class Batcher(Generic[Item, Answer]):
             the whole batch should be tried again later.
         name: For log events.
         max_items: The largest batch.
-        linger_seconds: While batches have `min_batch` items or more, they start at least this far
-            apart, which makes them larger and cheaper; a quiet time pays no such wait.
-        min_batch: The smallest batch after which the next one lingers.
+        linger_seconds: While more than `busy_per_second` items come, batches start at least this
+            far apart, which makes them larger and cheaper; a quiet time pays no such wait.
+        busy_per_second: Of items, over the last quarter of a second. What counts is not how large
+            batches are: where flushes are quick, they are small, and as many as the machine can do.
         observe: Called with the size and the seconds of each flush that succeeded.
         division: How a batch that keeps failing is divided; None if it never is.
     """
@@ -61,7 +84,7 @@ class Batcher(Generic[Item, Answer]):
         name: str,
         max_items: int = 256,
         linger_seconds: float = 0.0,
-        min_batch: int = 1,
+        busy_per_second: float = 0.0,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
         division: Division[Item, Answer] | None = None,
     ) -> None:
@@ -69,8 +92,8 @@ class Batcher(Generic[Item, Answer]):
         self._name = name
         self._max_items = max_items
         self._linger_seconds = linger_seconds
-        self._min_batch = min_batch
-        self._last_size = 0
+        self._busy_per_second = busy_per_second
+        self._rate = _Rate()
         self._observe = observe
         self._division = division
         self._pending: deque[Entry[Item, Answer]] = deque()
@@ -105,7 +128,7 @@ class Batcher(Generic[Item, Answer]):
                     await self._until_woken()
                     while self._pending:
                         wait = started + self._linger_seconds - time.monotonic()
-                        if wait > 0 and self._last_size >= self._min_batch:
+                        if wait > 0 and self._rate.per_second >= self._busy_per_second:
                             await asyncio.sleep(wait)
                         started = time.monotonic()
                         await self._flush_next()
@@ -122,7 +145,8 @@ class Batcher(Generic[Item, Answer]):
         self._wake.clear()
 
     async def _flush_next(self) -> None:
-        self._last_size = size = min(len(self._pending), self._max_items)
+        size = min(len(self._pending), self._max_items)
+        self._rate.note(size)
         await self._carry([self._pending.popleft() for _ in range(size)])
 
     async def _carry(self, batch: list[Entry[Item, Answer]]) -> None:

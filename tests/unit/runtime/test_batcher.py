@@ -55,6 +55,31 @@ async def test_a_batch_never_exceeds_its_limit() -> None:
     assert batches == [[0, 1], [2, 3], [4]]
 
 
+@pytest.mark.parametrize(("busy_per_second", "flushed"), [(1.0, [[0]]), (1e9, [[0], [1]])])
+async def test_batches_keep_apart_while_much_comes(
+    busy_per_second: float, flushed: list[list[int]]
+) -> None:
+    """A quiet time pays no wait: how much comes decides, and not how large batches are."""
+    batches: list[list[int]] = []
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        batches.append(list(items))
+        return items
+
+    batcher = Batcher(
+        flush=flush, name="test", linger_seconds=3600.0, busy_per_second=busy_per_second
+    )
+    task = asyncio.create_task(batcher.run(asyncio.Event()))
+    await batcher.submit(0)
+    batcher.submit(1)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert batches == flushed
+
+
 async def test_a_flush_that_cannot_be_done_now_is_repeated_until_it_can() -> None:
     """A service that is away delays the answers; it loses none and reorders none."""
     attempts: list[list[int]] = []
