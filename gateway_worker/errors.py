@@ -265,17 +265,13 @@ class QuotaExceededError(PermanentError):
 
 
 class DependencyError(RetryableError):
-    """A service that the worker needs (broker, database, cache, objects) cannot be used now."""
+    """A service that the worker needs (broker, database, cache, objects) cannot be used now.
+
+    It is back within seconds, or another takes its place: what needs it is tried for as long as a
+    command may be, however often that is.
+    """
 
     code = ErrorCode.INTERNAL
-
-
-class UnreachableError(DependencyError):
-    """The broker, or another worker that is asked over it, does not answer now.
-
-    It is back within seconds, or another worker takes its place: what needs it is tried for as long
-    as a command may be, however often that is.
-    """
 
 
 class DatabaseUnavailableError(DependencyError):

@@ -20,12 +20,12 @@ from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received, 
 from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import (
     DatabaseUnavailableError,
+    DependencyError,
     ExpiredError,
     RateLimitedError,
     ReachoutRestrictedError,
     RetryableError,
     SessionNotConnectedError,
-    UnreachableError,
 )
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.retry import Backoff, until_answered
@@ -43,8 +43,8 @@ class RetryPolicy:
     """How long a command is tried.
 
     Attributes:
-        attempts: How often at most, the first time included; an outage of the broker counts by its
-            time only.
+        attempts: How often at most, the first time included; the outage of a service that the
+            worker needs is no fault of the command and counts by its time only.
         initial_seconds: The longest first pause between two attempts.
         maximum_seconds: The longest pause.
         total_seconds: After that long no attempt begins any more, for what comes after it waits
@@ -62,7 +62,7 @@ class RetryPolicy:
     def is_over(self, error: RetryableError, *, attempts: int, seconds: float) -> bool:
         """Whether a command that has failed so often in so long is not tried again."""
         most = min(self.attempts, error.attempts or self.attempts)
-        is_often = attempts >= most and not isinstance(error, UnreachableError)
+        is_often = attempts >= most and not isinstance(error, DependencyError)
         return is_often or seconds >= self.total_seconds
 
     def backoff(self) -> Backoff:

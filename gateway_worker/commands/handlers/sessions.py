@@ -25,10 +25,10 @@ from gateway_worker.commands.pacing.plan import check_zones
 from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import (
     CapacityError,
+    DependencyError,
     GatewayError,
     InvalidCommandError,
     SessionExistsError,
-    UnreachableError,
     UnsupportedError,
 )
 from gateway_worker.sessions.changes import Transfer
@@ -115,7 +115,7 @@ async def migrate(context: Context, command: SessionMigrate) -> Effect:
         raise UnsupportedError("sessions cannot move: the gateway has no SNAPSHOT_KEYS")
     if not await manager.directory.is_listening(target):
         silent = f"the worker {target} does not answer"
-        raise CapacityError(silent) if wished else UnreachableError(silent)
+        raise CapacityError(silent) if wished else DependencyError(silent)
     try:
         await session.quiesce(StatusReason.HANDED_OVER)
     except GatewayError:

@@ -195,11 +195,19 @@ class ImpactKind(enum.StrEnum):
     REROUTED = "rerouted"
     """A binding was deleted: commands come by the shared queue, which several workers empty, so
     they are not sure to keep their order. Nothing happens to the process."""
+    HELD_UP = "held_up"
+    """Its worker's transactions took long, or had to wait. Nothing happens to the process, but
+    whatever kills it meanwhile meets more sends between their beginning and their end."""
 
     @property
     def is_kill(self) -> bool:
         """Whether a fault killed the host's process with signal 9."""
         return self in {ImpactKind.HOST_KILLED, ImpactKind.WORKER_KILLED}
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether nothing happens to the process, nor to what it has been given."""
+        return self in {ImpactKind.REROUTED, ImpactKind.HELD_UP}
 
     @property
     def is_sudden(self) -> bool:

@@ -42,6 +42,7 @@ def as_json(verdict: Verdict, options: Options) -> dict[str, Any]:
             "uncertain_arrived": commands.arrived,
             "uncertain_resolved": commands.resolved,
             "uncertain_while_whatsapp_was_silent": commands.unanswered,
+            "uncertain_while_the_database_was_slow": commands.held_up,
             "uncertain_unexplained": verdict.count(Breach.UNCERTAIN_UNEXPLAINED),
         },
         "inbound": {
@@ -126,6 +127,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
             ),
         ),
         ("    of those while WhatsApp was silent", commands["uncertain_while_whatsapp_was_silent"]),
+        ("    ... the database was slow", commands["uncertain_while_the_database_was_slow"]),
         ("  uncertain without a cause", commands["uncertain_unexplained"]),
         ("messages sent / delivered", f"{inbound['sent']} / {inbound['delivered']}"),
         ("  of those posted in channels", inbound["posted_in_channels"]),

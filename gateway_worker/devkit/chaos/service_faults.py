@@ -367,8 +367,10 @@ class ServiceFaults:
         return [one.session_id for one in self._setups]
 
     def _cut_off(self, sessions: Iterable[str], at: float) -> None:
-        """Note whose host may have been killed, because its worker's lease could not be renewed."""
+        """Note who was held up, and whose host may have been killed: the lease was not renewed."""
         now = time.time()
+        sessions = list(sessions)
+        self._journal.hit(sessions, ImpactKind.HELD_UP, at=at, until=now)
         if now - at >= LEASE_PART * self._lease_seconds:
             self._journal.hit(
                 sessions, ImpactKind.LEASE_ENDED, at=at, until=now + self._lease_seconds

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from gateway_worker.errors import DependencyError, UnreachableError
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.ownership.registry import SessionRegistry
 from gateway_worker.sessions.ports import CommandBindings, SessionRow, SessionStore, Whereabouts
@@ -119,9 +118,6 @@ class SessionDirectory:
         then is unavailable until somebody takes it over.
 
         Raises:
-            UnreachableError: The broker cannot be asked now.
+            DependencyError: The broker cannot be asked now.
         """
-        try:
-            return await self._bindings.is_listening(worker_id)
-        except DependencyError as error:
-            raise UnreachableError(error.detail) from error
+        return await self._bindings.is_listening(worker_id)

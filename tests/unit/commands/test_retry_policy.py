@@ -4,9 +4,9 @@ import pytest
 
 from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.errors import (
+    DependencyError,
     RetryableError,
     StaleKeysError,
-    UnreachableError,
     UpstreamTimeoutError,
 )
 
@@ -22,8 +22,8 @@ POLICY = RetryPolicy(attempts=5, total_seconds=30)
         (StaleKeysError(attempts=2), 1, 0.0, False),
         (StaleKeysError(attempts=2), 2, 0.0, True),
         (UpstreamTimeoutError(attempts=9), 5, 0.0, True),
-        (UnreachableError(), 50, 29.0, False),
-        (UnreachableError(), 1, 30.0, True),
+        (DependencyError(), 50, 29.0, False),
+        (DependencyError(), 1, 30.0, True),
     ],
 )
 def test_the_end_of_patience(

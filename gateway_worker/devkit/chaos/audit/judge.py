@@ -28,7 +28,9 @@ def audit(history: History) -> Verdict:
     files, order = judge_files(history), judge_order(history)
     receipts, members = judge_receipts(history), judge_members(history)
     host_kills = sum(impact.kind.is_kill for impact in history.impacts)
-    exposed = Counter(impact.kind.value for impact in history.impacts)
+    exposed = Counter(
+        impact.kind.value for impact in history.impacts if not impact.kind.is_harmless
+    )
     return Verdict(
         commands=commands,
         inbound=inbound,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence, Receipts
-from gateway_worker.devkit.chaos.history import EventSeen, History, Impact, ImpactKind, Kind
+from gateway_worker.devkit.chaos.history import EventSeen, History, Impact, Kind
 
 BEFORE_SECONDS = 1.0
 AFTER_SECONDS = 30.0
@@ -13,7 +13,6 @@ is confirmed to WhatsApp before it is on the disk, and waits there while the ses
 ON_ITS_WAY_SECONDS = 8.0
 """A receipt may be on its way for so long: of what a member has got later, before the run ended,
 nothing is expected. A run that has settled was silent for so long."""
-_HARMLESS = frozenset({ImpactKind.REROUTED})
 _Key = tuple[str, str]
 """A session, and a message's id."""
 
@@ -95,7 +94,7 @@ def _due(history: History) -> dict[tuple[str, str, str], float]:
 def _lost(history: History, missing: dict[tuple[str, str, str], float]) -> Iterator[Offence]:
     impacts: dict[str, list[Impact]] = defaultdict(list)
     for impact in history.impacts:
-        if impact.kind not in _HARMLESS:
+        if not impact.kind.is_harmless:
             impacts[impact.session_id].append(impact)
     for (session_id, message_id, _), at in missing.items():
         if not any(

@@ -41,12 +41,11 @@ def judge_commands(history: History) -> Commands:
     for message in history.seen_by_phones:
         shown[message.text].ids.add(message.message_id)
         shown[message.text].phones.add(message.phone)
-    impacts = _by_session(
-        impact for impact in history.impacts if impact.kind is not ImpactKind.REROUTED
-    )
+    impacts = _by_session(impact for impact in history.impacts if not impact.kind.is_harmless)
     silences = _by_session(
         impact for impact in history.impacts if impact.kind is ImpactKind.SILENCED
     )
+    delays = _by_session(impact for impact in history.impacts if impact.kind is ImpactKind.HELD_UP)
     refused = {
         one.command_id
         for one in history.published
@@ -56,12 +55,15 @@ def judge_commands(history: History) -> Commands:
     ends = {one.command_id: _first(outcomes[one.command_id]) for one in published}
     uncertain = [one for one in published if _is_uncertain(ends[one.command_id])]
     causes = {one.command_id: _cause(one, ends[one.command_id], impacts) for one in uncertain}
-    unanswered = {
-        one.command_id
-        for one in uncertain
-        if causes[one.command_id]
-        and any(_overlaps(impact, one, ends[one.command_id]) for impact in silences[one.session_id])
-    }
+    explained = [one for one in uncertain if causes[one.command_id]]
+    unanswered, held_up = (
+        {
+            one.command_id
+            for one in explained
+            if any(_overlaps(hit, one, ends[one.command_id]) for hit in hits[one.session_id])
+        }
+        for hits in (silences, delays)
+    )
     offences = [
         offence
         for one in published
@@ -88,10 +90,11 @@ def judge_commands(history: History) -> Commands:
         resolved=sum(one.command_id in resolved for one in uncertain),
         arrived=sum(one.text in shown for one in uncertain),
         unanswered=len(unanswered),
+        held_up=len(held_up - unanswered),
         blamed=Counter(
             cause
             for one, cause in causes.items()
-            if cause and one not in unanswered and one not in resolved
+            if cause and one not in unanswered | held_up and one not in resolved
         ),
         shared=sum(
             len(one.readers) > 1 and one.chat not in history.unconfirmed for one in published

@@ -98,6 +98,8 @@ class Commands:
         arrived: Uncertain ones whose message the phone shows.
         unanswered: Of the uncertain ones those that had been handed over when WhatsApp's answers
             were held back: how many there are says nothing about the gateway.
+        held_up: Of the others those that had begun when their worker's transactions were slow or
+            stood still: a kill meets as many sends at once as there are sessions then.
         blamed: The others that stayed unknown, by what hit the session's host meanwhile. One whose
             message was on its way is uncertain as often as sends are on their way, and resolved.
         shared: Those that several phones have to show, and to confirm.
@@ -113,6 +115,7 @@ class Commands:
     resolved: int
     arrived: int
     unanswered: int
+    held_up: int
     blamed: Mapping[str, int]
     shared: int
     contents: Mapping[str, int]

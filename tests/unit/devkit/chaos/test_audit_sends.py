@@ -252,6 +252,32 @@ def test_uncertain_sends_while_whatsapp_was_silent_are_not_too_many() -> None:
     assert (verdict.commands.uncertain, verdict.commands.unanswered) == (20, 20)
 
 
+def test_uncertain_sends_while_the_database_was_slow_are_not_too_many() -> None:
+    """A kill meets as many sends at once then as there are sessions; by itself it explains none."""
+    story = Story.clean()
+    story.impacts.append(
+        Impact(session_id="one", kind=ImpactKind.HELD_UP, at=story.now, until=story.now + 100)
+    )
+    for number in range(3, 23):
+        story.send(f"c{number}")
+        story.impact()
+        story.fail(f"c{number}", "uncertain")
+    verdict = audit(story.history())
+
+    assert verdict.passed
+    assert (verdict.commands.uncertain, verdict.commands.held_up) == (20, 20)
+
+
+def test_a_slow_database_explains_no_uncertain_send() -> None:
+    """Nothing has happened to the session's host."""
+    story = Story.clean()
+    story.send("c3")
+    story.impact(ImpactKind.HELD_UP)
+    story.fail("c3", "uncertain")
+
+    assert breaches(story) == [Breach.UNCERTAIN_UNEXPLAINED]
+
+
 def test_silence_explains_an_uncertain_send() -> None:
     """An answer that WhatsApp could not deliver in time is lost; it counts apart from kills."""
     story = Story.clean()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway_contracts import StatusReason
-from gateway_worker.errors import DependencyError, UnreachableError
+from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.ports import PendingMarker
 from tests.support.bindings import MemoryBindings, MemoryBroker
 from tests.support.publications import MemoryPublications
@@ -110,7 +110,7 @@ async def test_a_broker_that_cannot_be_asked_is_an_outage(harness: SessionHarnes
     """A move waits it out: it counts by its time, not by how often it was tried."""
     sessions = harness.worker(bindings=LostBroker(MemoryBroker(), worker_id="me"))
 
-    with pytest.raises(UnreachableError, match="not connected, asked of beta"):
+    with pytest.raises(DependencyError, match="not connected, asked of beta"):
         await sessions.manager.directory.is_listening("beta")
 
 
