@@ -145,7 +145,7 @@ async def _connected(
         queues=queues,
         topology=Topology(prefix=connection.prefix),
         reads_events=reads_events,
-        token=None if file is None else lambda: _token_in(file),
+        token=None if file is None else lambda: _token_now(file),
     ) as client:
         return await work(client)
 
@@ -156,8 +156,16 @@ def _refusals(tenant: str | None) -> tuple[str, ...]:
     return tuple(f"command.failed.{name}" for name in names)
 
 
+def _token_now(file: Path) -> str:
+    """Return the token that a file has by now. Raises `ClientError`."""
+    try:
+        return _token_in(file)
+    except typer.BadParameter as error:
+        raise ClientError(error.message) from error
+
+
 def _token_in(file: Path) -> str:
-    """Return the token that a file has, which may be another one by now.
+    """Return the token that a file has.
 
     Raises:
         typer.BadParameter: It cannot be read, or has none.
