@@ -1,6 +1,7 @@
 """What stands for a port in tests keeps its promises: a suite runs against it and the real one."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import gateway_worker
@@ -55,6 +56,14 @@ REAL = {"Reviewed", "SharedServices"}
 DIRECT = SUITES.keys() - INDIRECT
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all nodes of a module that two tests look for."""
+    kept = ast.ClassDef | ast.ImportFrom
+    return tuple(node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kept))
+
+
+@cache
 def protocols() -> dict[ast.ClassDef, str]:
     """Return the protocols of the worker, with module and name."""
     found: dict[ast.ClassDef, str] = {}
@@ -62,7 +71,7 @@ def protocols() -> dict[ast.ClassDef, str]:
         module = ".".join(path.relative_to(WORKER.parent).with_suffix("").parts)
         found |= {
             node: f"{module}.{node.name}"
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in nodes(path)
             if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)
         }
     return found
@@ -70,16 +79,15 @@ def protocols() -> dict[ast.ClassDef, str]:
 
 def derived(path: Path, wanted: set[str]) -> set[str]:
     """Return the classes of a module that derive from one of the protocols, or stand for one."""
-    tree = ast.parse(path.read_text())
     imported = {
         name.asname or name.name: f"{node.module}.{name.name}"
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom)
         for name in node.names
     }
     return {
         node.name
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef)
         and (wanted & {imported.get(ast.unparse(base), "") for base in node.bases})
     }
@@ -112,12 +120,12 @@ def methods(node: ast.ClassDef) -> dict[str, list[str]]:
 
 def test_whatever_fits_a_port_derives_from_it() -> None:
     """Or nobody would see that it stands for one, nor a type checker that it fits no more."""
-    known = [methods(node) for node in protocols()]
+    known = [port.items() for node in protocols() if (port := methods(node))]
     fitting = {
         node.name
         for path in TESTS.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef) and not node.bases
-        if any(port and port.items() <= methods(node).items() for port in known)
+        if (own := methods(node).items()) and any(port <= own for port in known)
     }
     assert fitting == REAL
