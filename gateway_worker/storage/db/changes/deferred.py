@@ -39,32 +39,25 @@ In the inbox it counts as received when it is due: no run of it begins before, a
 an interrupted run have to reach back to that.
 """
 
-
-def ending(arrays: str, *, condition: str = "true") -> str:
-    """Return the parts of a statement that end rows. A row that is gone counts no more.
-
-    Args:
-        arrays: Sessions, batches, rows and what has become of each, as the arguments of `unnest`.
-        condition: Without it nothing is ended.
-    """
-    return f"""gone AS (
-        DELETE FROM deferred AS d USING unnest({arrays}) AS g(session_id, batch, row, state)
-        WHERE d.session_id = g.session_id AND d.batch = g.batch AND d.row = g.row AND {condition}
+_END: Final = """
+    WITH given AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[])
+            AS u(session_id, batch, row, state)
+    ), gone AS (
+        DELETE FROM deferred AS d USING given AS g
+        WHERE d.session_id = g.session_id AND d.batch = g.batch AND d.row = g.row
         RETURNING d.session_id, d.batch, d.row, g.state
-    ), tally AS (
+    ), counted AS (
         SELECT session_id, batch, count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
             count(*) FILTER (WHERE state = 'failed') AS failed,
             count(*) FILTER (WHERE state = 'uncertain') AS uncertain
         FROM gone WHERE row > 0 GROUP BY session_id, batch
-    ), tallied AS (
-        UPDATE bulks AS b SET succeeded = b.succeeded + t.succeeded, failed = b.failed + t.failed,
-            uncertain = b.uncertain + t.uncertain
-        FROM tally AS t WHERE b.session_id = t.session_id AND b.load = t.batch
-    )"""  # noqa: S608 - constant terms
-
-
-_END: Final = f"WITH {ending('$1::text[], $2::text[], $3::int[], $4::text[]')} SELECT"
-"""$1-4 as `ending` takes them."""
+    )
+    UPDATE bulks AS b SET succeeded = b.succeeded + c.succeeded, failed = b.failed + c.failed,
+        uncertain = b.uncertain + c.uncertain
+    FROM counted AS c WHERE b.session_id = c.session_id AND b.load = c.batch
+"""
+"""$1-4 sessions, batches, rows and what has become of each. A row that is gone counts no more."""
 
 _BEGIN: Final = """
     INSERT INTO bulks (session_id, id, load, state, options, rows, starts_at)
@@ -100,15 +93,9 @@ async def write_deferred(connection: Connection, steps: Iterable[Step], *, worke
         await connection.execute(
             _PUT_OFF, worker_id, *_columns(map(_put_off, *zip(*puts_off, strict=True)))
         )
-    ends = ending_columns([step.change for step in ours])
-    if ends[0]:
-        await connection.execute(_END, *ends)
-
-
-def ending_columns(changes: Sequence[Change]) -> Sequence[list[Any]]:
-    """Return sessions, batches, rows and states of what comes to its end."""
-    ends = [(change, end) for change in changes if (end := change.deferred_end) is not None]
-    return _columns(_ended(change, end) for change, end in ends) or [[], [], [], []]
+    ends = [(step.change, end) for step in ours if (end := step.change.deferred_end) is not None]
+    if ends:
+        await connection.execute(_END, *_columns(map(_ended, *zip(*ends, strict=True))))
 
 
 def _put_off(change: Change, row: DeferredRow) -> Sequence[Any]:

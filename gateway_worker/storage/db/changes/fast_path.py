@@ -25,7 +25,6 @@ from gateway_worker.storage.db.changes.columns import (
     outcome_columns,
     receipt_columns,
 )
-from gateway_worker.storage.db.changes.deferred import ending, ending_columns
 from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step
 from gateway_worker.storage.db.command_keys import command_key
 
@@ -40,7 +39,7 @@ REMEMBERED_SENDS: Final = 2_000
 """Messages of which is known which command has sent them."""
 
 
-def _given(first: int, *types: str) -> str:
+def _arrays(first: int, *types: str) -> str:
     """Return arrays as the arguments of `unnest`, from a number on.
 
     They are hidden from the planner, which would otherwise plan anew for each length of a batch,
@@ -49,28 +48,37 @@ def _given(first: int, *types: str) -> str:
     return ", ".join(f"(SELECT ${n}::{each}[])" for n, each in enumerate(types, first))
 
 
-_ENDING: Final = ending(
-    _given(40, "text", "text", "int", "text"), condition="(SELECT is_so FROM usual)"
-)
+def _given(first: int, columns: str, *types: str) -> str:
+    """Return a query for the rows of arrays.
+
+    Of a limit that it does not know the planner expects a single row, so that rows are looked up by
+    their keys, and no table is read whole: what is planned while one is small is still executed
+    when it has grown.
+    """
+    return f"""SELECT * FROM unnest({_arrays(first, *types)}) AS u({columns})
+            LIMIT (SELECT cardinality(${first}::{types[0]}[]))"""  # noqa: S608 - constant terms
+
+
+_OUTCOME: Final = "id, session_id, type, state, outcome, epoch, attempts"
+_MESSAGE: Final = """session_id, message_id, chat, direction, sender, content, timestamp,
+                command_id, client_ref, uncertain"""
+_RECEIPT: Final = "session_id, message_id, chat, participant, status, timestamp"
 _WRITE: Final = f"""
     WITH owned AS MATERIALIZED (
         SELECT s.id FROM sessions AS s
-        JOIN unnest({_given(2, "text", "bigint", "bigint", "text")})
-            AS u(id, epoch, last_sequence, metadata) ON u.id = s.id
+        JOIN (
+            {_given(2, "id, epoch, last_sequence, metadata", "text", "bigint", "bigint", "text")}
+        ) AS u ON u.id = s.id
         WHERE s.epoch = u.epoch AND s.last_sequence = u.last_sequence
             AND NULLIF(s.metadata, '{{}}')::text IS NOT DISTINCT FROM u.metadata
             AND (SELECT set_config('lock_timeout', $39::text, true)) <> ''
         ORDER BY s.id FOR UPDATE OF s SKIP LOCKED
     ), ends AS MATERIALIZED (
-        SELECT * FROM unnest({_given(6, *["text"] * 5, "bigint", "int")})
-            AS u(id, session_id, type, state, outcome, epoch, attempts)
+        {_given(6, _OUTCOME, *["text"] * 5, "bigint", "int")}
     ), told AS MATERIALIZED (
-        SELECT * FROM unnest({_given(13, *["text"] * 6, "timestamptz", "text", "text", "boolean")})
-            AS u(session_id, message_id, chat, direction, sender, content, timestamp, command_id,
-                client_ref, uncertain)
+        {_given(13, _MESSAGE, *["text"] * 6, "timestamptz", "text", "text", "boolean")}
     ), news AS MATERIALIZED (
-        SELECT * FROM unnest({_given(23, *["text"] * 5, "timestamptz")})
-            AS u(session_id, message_id, chat, participant, status, timestamp)
+        {_given(23, _RECEIPT, *["text"] * 5, "timestamptz")}
     ), usual AS MATERIALIZED (
         SELECT (SELECT count(*) FROM owned) = cardinality((SELECT $2::text[]))
             AND NOT EXISTS (
@@ -107,9 +115,9 @@ _WRITE: Final = f"""
         SELECT * FROM news WHERE (SELECT is_so FROM usual)
         ON CONFLICT DO NOTHING
         RETURNING 1
-    ), {_ENDING}, counted AS (
+    ), counted AS (
         UPDATE sessions AS s SET last_sequence = u.last_sequence, updated_at = now()
-        FROM unnest({_given(29, "text", "bigint")}) AS u(id, last_sequence)
+        FROM ({_given(29, "id, last_sequence", "text", "bigint")}) AS u
         WHERE s.id = u.id AND (SELECT is_so FROM usual)
         RETURNING 1
     ), written AS (
@@ -117,7 +125,7 @@ _WRITE: Final = f"""
             correlation_id, traceparent, worker_id)
         SELECT u.event_id, u.session_id, u.sequence, u.type, u.routing_key, u.body,
             u.correlation_id, u.traceparent, $1::text
-        FROM unnest({_given(31, "text", "text", "bigint", "text", "text", "bytea", "text", "text")})
+        FROM unnest({_arrays(31, *["text"] * 2, "bigint", "text", "text", "bytea", "text", "text")})
             WITH ORDINALITY AS u(event_id, session_id, sequence, type, routing_key, body,
                 correlation_id, traceparent, place)
         WHERE (SELECT is_so FROM usual) ORDER BY u.place
@@ -131,8 +139,7 @@ _WRITE: Final = f"""
 """  # noqa: S608 - constant terms
 """$1 the worker's id; $2-5 sessions as they were last seen; $6-12 ends of commands; $13-22
 messages; $23-28 receipts; $29-30 how far sessions count from now on; $31-38 events in order;
-$39 for how many milliseconds it may wait for a row, other than of a session; $40-43 what was put
-off and has its end.
+$39 for how many milliseconds it may wait for a row, other than of a session.
 
 Returns the events' places in the outbox, or nothing, and nothing is written then. What somebody
 writes in between all the same ends it with a division by zero, and nothing is written either.
@@ -296,14 +303,13 @@ class FastPath:
             [after[name].last_sequence for name in counted],
             *event_columns(drafts, sequences, bodies, correlations),
             f"{lock_seconds * 1000:.0f}",
-            *ending_columns(changes),
         )
 
 
 def _is_unusual(step: Step) -> bool:
     """Whether a step has more than the statement writes, or is about what has to be looked up."""
     message = step.change.message
-    if not step.is_plain:
+    if step.is_rare or step.change.epoch is None:
         return True
     if message is None:
         return False

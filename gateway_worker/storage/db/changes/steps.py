@@ -34,7 +34,6 @@ class Step:
     Attributes:
         is_rare: Whether it has more than the end of a command, a message, a receipt and events. Few
             have, so that what is written of the rest looks at these alone.
-        is_plain: Whether it has nothing of that, but for the end of what was put off.
         sender: What has sent the message that it is about, once it is found.
         chat_id: What the conversation is called that it is about.
         ahead: What has come to light with it, and is announced before it.
@@ -43,7 +42,6 @@ class Step:
     change: Change
     drafts: tuple[Draft, ...]
     is_rare: bool = False
-    is_plain: bool = False
     fenced: bool = False
     repeated: bool = False
     transferred: bool = False
@@ -76,22 +74,20 @@ class Step:
         if change.found is not None and (change.outcome or change.message or change.receipt):
             raise ValueError("a change tells of a former owner's send, or something else, not both")
         rows = change.session or change.message or change.receipt or change.media_update
-        later = change.deferred or change.bulk or change.bulk_update
+        later = change.deferred or change.deferred_end or change.bulk or change.bulk_update
         noted = change.read or change.review or change.counted or change.forget
         rests = change.found or later or noted or change.delete or change.transfer
-        if change.epoch is None and (rows or rests or change.deferred_end):
+        if change.epoch is None and (rows or rests):
             raise ValueError("a change without an epoch may have events and an outcome only")
         if change.once and (change.epoch is None or not change.events):
             raise ValueError("what is told once is an event of a session")
         if any(event.subject != change.session_id for event in change.events):
             raise ValueError("a change announces its own session only")
         rare = (change.session, change.media, change.media_update, change.timer, change.once)
-        more = rests or any(rare)
         return cls(
             change=change,
             drafts=tuple(Draft.of(event) for event in change.events),
-            is_rare=bool(more or change.deferred_end),
-            is_plain=not more and change.epoch is not None,
+            is_rare=bool(rests or any(rare)),
         )
 
     @property

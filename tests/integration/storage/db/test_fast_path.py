@@ -13,7 +13,6 @@ import pytest
 from gateway_contracts import ReceiptStatus
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, Direction
-from gateway_worker.sessions.deferred import DeferredEnd, DeferredKey, RowState
 from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
 from tests.integration.storage.db.support import (
     WORKER,
@@ -44,8 +43,6 @@ TABLES = {
     "receipts": "stored_at",
     "chats": "since",
     "outbox": "id,created_at",
-    "deferred": "",
-    "bulks": "created_at",
 }
 """What is compared of a database, and what of each table is not."""
 EMPTY = "TRUNCATE commands, messages, receipts, chats, outbox"
@@ -173,32 +170,6 @@ async def test_what_somebody_writes_at_the_same_moment(
     assert [answer.applied for answer in answers] == [True, False]
     assert numbers(rows_of(answers)) == [2]
     assert await count(database, "messages") == 3
-
-
-async def test_the_end_of_what_was_put_off(
-    database: Database, changes: PostgresChangeStore
-) -> None:
-    """Its row goes, and its bulk counts it, once."""
-    await changes.commit([message(1)])
-    for number in (1, 2):
-        await value(
-            database,
-            f"""INSERT INTO deferred (session_id, batch, row, due_at, body)
-            VALUES ('s', 'load', {number}, now(), '') RETURNING 1""",
-        )
-    await value(
-        database,
-        """INSERT INTO bulks (session_id, id, load, state, options, rows)
-        VALUES ('s', 'b', 'load', 'running', '{}', 2) RETURNING 1""",
-    )
-    for number in (1, 2, 2):
-        key = DeferredKey(batch="load", row=number)
-        end = DeferredEnd(key=key, state=RowState.SUCCEEDED)
-        await changes.commit([replace(finished(f"c{number}"), deferred_end=end)])
-
-    assert changes.fast_commits == 2
-    assert await count(database, "deferred") == 0
-    assert await value(database, "SELECT succeeded FROM bulks WHERE id = 'b'") == 2
 
 
 async def _insisted(changes: PostgresChangeStore, batch: Sequence[Change]) -> Sequence[Committed]:
