@@ -31,7 +31,10 @@ from gateway_contracts.commands import Command, Result
 from gateway_contracts.commands.analytics import (
     AnalyticsCounters,
     AnalyticsCountersData,
+    AnalyticsFleet,
+    AnalyticsFleetData,
     Counters,
+    FleetCounters,
 )
 from gateway_contracts.commands.bulk import (
     BulkCancel,
@@ -526,6 +529,8 @@ __all__ = [
     "AnalyticsCountersData",
     "AnalyticsDaily",
     "AnalyticsDailyData",
+    "AnalyticsFleet",
+    "AnalyticsFleetData",
     "AnnounceChange",
     "AudioContent",
     "AudioToSend",
@@ -682,6 +687,7 @@ __all__ = [
     "ExchangeSpec",
     "Exported",
     "FieldError",
+    "FleetCounters",
     "ForwardToSend",
     "Forwarded",
     "ForwardedMessage",

@@ -7,8 +7,14 @@ at the end of the third day after.
 from datetime import date, timedelta
 from typing import Final
 
-from gateway_contracts import AnalyticsCountersData, Counters, DayCounts
-from gateway_worker.analytics.ports import AnalyticsStore
+from gateway_contracts import (
+    AnalyticsCountersData,
+    AnalyticsFleetData,
+    Counters,
+    DayCounts,
+    FleetCounters,
+)
+from gateway_worker.analytics.ports import AnalyticsStore, Together
 from gateway_worker.runtime.clock import Clock
 
 OPEN_DAYS: Final = 3
@@ -40,6 +46,21 @@ class CounterReading:
             if counts is not None and has_any(counts):
                 days.append(counts)
         return Counters(days=tuple(days))
+
+    async def read_fleet(self, data: AnalyticsFleetData, *, tenant: str | None) -> FleetCounters:
+        """Return the wanted days of all sessions with some labels, added up.
+
+        Args:
+            data: Which days, and which labels.
+            tenant: Whose sessions; None for everybody's.
+
+        Raises:
+            DependencyError: The database says so.
+        """
+        sessions, days = await self._store.counted_together(
+            Together(since=data.since, until=data.until, labels=data.labels, tenant=tenant)
+        )
+        return FleetCounters(sessions=sessions, days=tuple(days))
 
 
 def has_any(counts: DayCounts) -> bool:

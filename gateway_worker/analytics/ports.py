@@ -46,6 +46,23 @@ class Traffic:
     cold_chats: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """What is to be added up of several sessions.
+
+    Attributes:
+        since: The first day.
+        until: The last one.
+        labels: Which they had when a day was over.
+        tenant: Whose they are; None: everybody's.
+    """
+
+    since: date
+    until: date
+    labels: Mapping[str, str]
+    tenant: str | None = None
+
+
 class AnalyticsStore(Protocol):
     """Adds up rows. Every call may raise `DependencyError`."""
 
@@ -57,6 +74,10 @@ class AnalyticsStore(Protocol):
         self, session_id: str, *, since: date, until: date
     ) -> Mapping[date, DayCounts]:
         """Return the days that are counted for good, both ends included."""
+        ...
+
+    async def counted_together(self, wanted: Together) -> tuple[int, Sequence[DayCounts]]:
+        """Return of how many sessions something was counted, and their days added up, in order."""
         ...
 
     async def reviews(self, session_ids: Collection[str]) -> Mapping[str, Review]:

@@ -110,7 +110,7 @@ def _commands(draw: st.DrawFn, places: Places) -> dict[str, Any]:
         (".get_status.v1", ".get_qr.v1", ".replay.v1")
     )
     sessions = [*places.kept, *places.kept, *places.others] if is_gentle else places.others
-    if kind == "wa.session.list.v1":
+    if kind in _OF_THE_FLEET:
         sessions = [FLEET]
     command: dict[str, Any] = {
         "specversion": "1.0",
@@ -155,6 +155,7 @@ def _type_of(model: type[CommandEnvelope]) -> str:
     return str(model.model_fields["type"].default)
 
 
+_OF_THE_FLEET: Final = frozenset({"wa.analytics.fleet.v1", "wa.session.list.v1"})
 _STRATEGIES: dict[str, st.SearchStrategy[Any]] = {}
 
 

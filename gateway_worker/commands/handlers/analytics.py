@@ -1,7 +1,9 @@
-"""What was counted of a session."""
+"""What was counted of a session, or of several."""
 
-from gateway_contracts import AnalyticsCounters, Counters
-from gateway_worker.commands.handlers.effect import Context, Handler, looked_up
+from gateway_contracts import AnalyticsCounters, AnalyticsFleet, Counters
+from gateway_contracts.tenants import tenant_of
+from gateway_worker.commands.handlers.effect import Context, Effect, Handler, looked_up
+from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import GatewayError
 
 
@@ -12,4 +14,15 @@ async def counters(context: Context, command: AnalyticsCounters) -> Counters:
     return await context.counters.read(command.subject, command.data)
 
 
-HANDLERS: dict[str, Handler] = {"wa.analytics.counters.v1": looked_up(counters)}
+async def fleet(context: Context, command: AnalyticsFleet) -> Effect:
+    """Add up what sessions have had, of one tenant if the command is that tenant's."""
+    if context.counters is None:
+        raise GatewayError("this worker cannot count")
+    counted = await context.counters.read_fleet(command.data, tenant=tenant_of(command.subject))
+    return Effect(result=counted, session=None, is_kept=False)
+
+
+HANDLERS: dict[str, Handler] = {
+    "wa.analytics.counters.v1": looked_up(counters),
+    "wa.analytics.fleet.v1": Handler(run=fleet, lane=Lane.FREE),
+}

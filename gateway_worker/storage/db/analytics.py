@@ -11,9 +11,10 @@ from typing import Any, Final
 import asyncpg
 
 from gateway_contracts import DayCounts, ErrorCode, KindCounts
-from gateway_worker.analytics.ports import SentPlace, Traffic, Unconfirmed
+from gateway_worker.analytics.ports import SentPlace, Together, Traffic, Unconfirmed
 from gateway_worker.sessions.changes import Review
 from gateway_worker.storage.db.database import Database
+from gateway_worker.storage.db.documents import mapping_text
 
 _KINDS: Final = """
     SELECT m.content ->> 'kind' AS kind,
@@ -43,6 +44,34 @@ _FAILED: Final = """
 _COUNTED: Final = """
     SELECT day, counts FROM daily_counts WHERE session_id = $1 AND day >= $2 AND day <= $3
 """
+_NUMBERS: Final = ("sent", "delivered", "read", "sent_elsewhere", "received")
+_SUMS: Final = ", ".join(f"'{name}', sum((kind ->> '{name}')::bigint)" for name in _NUMBERS)
+_TOGETHER: Final = f"""
+    WITH wanted AS MATERIALIZED (
+        SELECT session_id, day, counts FROM daily_counts
+        WHERE day >= $1 AND day <= $2 AND labels @> $3::text::jsonb
+            AND ($4::text IS NULL
+                OR split_part(session_id, '.', 1) = $4 AND position('.' IN session_id) > 0)
+    ), kinds AS (
+        SELECT day, kind ->> 'content_kind' AS name,
+            jsonb_build_object({_SUMS}) AS numbers
+        FROM wanted CROSS JOIN LATERAL jsonb_array_elements(
+            coalesce(counts -> 'kinds', '[]'::jsonb)) AS kind
+        GROUP BY day, name
+    ), failed AS (
+        SELECT day, one.key AS name, sum(one.value::bigint)::bigint AS number
+        FROM wanted CROSS JOIN LATERAL jsonb_each_text(
+            coalesce(counts -> 'failed', '{{}}'::jsonb)) AS one
+        GROUP BY day, name
+    )
+    SELECT NULL::date AS day, NULL AS name, NULL::jsonb AS numbers,
+        count(DISTINCT session_id) AS number
+    FROM wanted
+    UNION ALL SELECT day, name, numbers, NULL FROM kinds
+    UNION ALL SELECT day, name, NULL, number FROM failed
+    ORDER BY day NULLS FIRST, name
+"""  # noqa: S608 - constant terms
+"""$1 the first day; $2 the last; $3 labels; $4 a tenant. By the index of days."""
 _REVIEWS: Final = """
     SELECT session_id, unconfirmed, told_day, grade FROM session_reviews
     WHERE session_id = ANY($1::text[])
@@ -125,6 +154,31 @@ class PostgresAnalyticsStore:
             row["day"]: DayCounts.model_validate({**row["counts"], "day": row["day"]})
             for row in found
         }
+
+    async def counted_together(self, wanted: Together) -> tuple[int, Sequence[DayCounts]]:
+        """Return of how many sessions something was counted, and their days added up, in order."""
+        first, *found = await self._fetch(
+            "adding days up",
+            _TOGETHER,
+            wanted.since,
+            wanted.until,
+            mapping_text(wanted.labels),
+            wanted.tenant,
+        )
+        kinds: dict[date, list[KindCounts]] = {}
+        failed: dict[date, dict[str, int]] = {}
+        for row in found:
+            if row["numbers"] is None:
+                failed.setdefault(row["day"], {})[row["name"]] = row["number"]
+            else:
+                numbers = {name: number or 0 for name, number in row["numbers"].items()}
+                counts = KindCounts(content_kind=row["name"], **numbers)
+                kinds.setdefault(row["day"], []).append(counts)
+        days = [
+            DayCounts(day=day, kinds=tuple(kinds.get(day, ())), failed=failed.get(day, {}))
+            for day in sorted(kinds.keys() | failed.keys())
+        ]
+        return first["number"], days
 
     async def reviews(self, session_ids: Collection[str]) -> Mapping[str, Review]:
         """Return how far sessions have been looked at, as far as they have."""

@@ -12,6 +12,7 @@ import pytest
 from gateway_contracts import (
     Account,
     AnalyticsCountersData,
+    AnalyticsFleetData,
     ErrorCode,
     HealthGrade,
     ReceiptStatus,
@@ -451,3 +452,41 @@ async def test_what_was_counted_goes_with_its_session(
     async with database.direct("making it older") as connection:
         await connection.execute("UPDATE daily_counts SET day = day - 2")
     assert await shelf.prune(10) == 1
+
+
+COUNTED = """
+    INSERT INTO daily_counts (session_id, day, counts, labels) VALUES
+    ('s', '2026-11-22', '{"kinds": [{"content_kind": "text", "sent": 2, "read": 1}]}',
+        '{"team": "sales"}'),
+    ('t', '2026-11-22', '{"kinds": [{"content_kind": "text", "sent": 3, "received": 4}],
+        "failed": {"internal": 2}}', '{"team": "sales", "place": "north"}'),
+    ('t', '2026-11-23', '{"kinds": [], "failed": {"internal": 1}}', '{"team": "sales"}'),
+    ('acme.shop', '2026-11-22', '{"kinds": [{"content_kind": "image", "sent": 7}]}',
+        '{"team": "support"}'),
+    ('s', '2026-11-25', '{"kinds": [{"content_kind": "text", "sent": 100}]}', '{"team": "sales"}')
+"""
+
+
+async def test_days_of_several_sessions_are_added_up(
+    database: Database, database_url: str, clock: ManualClock
+) -> None:
+    """By the labels that they had; a tenant has its own only."""
+    await execute(database_url, COUNTED)
+    reading = CounterReading(store=PostgresAnalyticsStore(database=database), clock=clock)
+
+    async def told(tenant: str | None = None, **labels: str) -> tuple[int, list[dict[str, Any]]]:
+        data = {"since": "2026-11-22", "until": "2026-11-23", "labels": labels}
+        found = await reading.read_fleet(
+            AnalyticsFleetData.model_validate(data, strict=False), tenant=tenant
+        )
+        days = [day.model_dump(mode="json", exclude_defaults=True) for day in found.days]
+        return found.sessions, days
+
+    text = {"content_kind": "text", "sent": 5, "read": 1, "received": 4}
+    image = {"content_kind": "image", "sent": 7}
+    first = {"day": "2026-11-22", "kinds": [text], "failed": {"internal": 2}}
+    second = {"day": "2026-11-23", "failed": {"internal": 1}}
+    assert await told(team="sales") == (2, [first, second])
+    assert await told() == (3, [{**first, "kinds": [image, text]}, second])
+    assert await told("acme") == (1, [{"day": "2026-11-22", "kinds": [image]}])
+    assert await told("acme", team="sales") == (0, [])
