@@ -46,7 +46,8 @@ async def test_every_command_has_one_end(gateway: Gateway, pytestconfig: pytest.
         others=["other-1", "other-2", "other-3"],
         recipients=[f"+{phone.number}" for phone in phones],
     )
-    commands = generated_commands(count, places=places, number=count)
+    # Minutes for the long run: the connections' heartbeats go on meanwhile.
+    commands = await asyncio.to_thread(generated_commands, count, places=places, number=count)
     pid = gateway.worker.process.pid
     for start in range(0, count, AT_ONCE):
         began = time.monotonic()
