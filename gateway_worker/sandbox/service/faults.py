@@ -86,6 +86,7 @@ class Faults:
         ack_error: the code for `error_acks`.
         ack_delay_seconds: wait before each ack to a message of this device.
         lost_receipts: receipts sent by this device that vanish; what they confirm is sent again.
+            Those that ask for a message again confirm nothing, and come through.
         garbled: messages to this device whose ciphertext is damaged on the way.
         altered: messages to this device whose attributes are replaced by `alterations`.
         alterations: for `altered`: attributes of the stanza by name, such as `t` or `id`.

@@ -23,7 +23,7 @@ from gateway_worker.sandbox.service.fault_rules import (
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 COUNTED: Final = (
     "drop_logins",
@@ -34,6 +34,10 @@ COUNTED: Final = (
     "altered",
     "no_response",
 )
+_ASKING: Final = "retry"
+"""What a receipt holds that asks for a message again. It confirms nothing, and goes out beside the
+ack that does: lost alone, it would be a message lost by the service."""
+_MATCHES: Final[Mapping[str, Match]] = {"lost_receipts": Match(lacks=(_ASKING,))}
 
 
 def rules_of(who: Who, faults: Faults) -> Iterator[Rule]:
@@ -41,7 +45,14 @@ def rules_of(who: Who, faults: Faults) -> Iterator[Rule]:
     for name, point, effect in _effects(faults):
         times = getattr(faults, name) if name in COUNTED else None
         if times != 0:
-            yield Rule(id=_id(who, name), point=point, who=who, effect=effect, times=times)
+            yield Rule(
+                id=_id(who, name),
+                point=point,
+                who=who,
+                match=_MATCHES.get(name, Match()),
+                effect=effect,
+                times=times,
+            )
     failure = faults.login_failure
     if failure is not None:
         effect = Failure(

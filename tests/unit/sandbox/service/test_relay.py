@@ -322,6 +322,23 @@ async def test_a_lost_receipt_confirms_nothing(world: Fixture) -> None:
     assert len(world.record(companion.jid).mailbox) == 0
 
 
+async def test_a_receipt_that_asks_again_is_not_lost_with_the_others(world: Fixture) -> None:
+    """The ack beside it confirms the message: without it the message would be gone for good."""
+    companion = world.companion(BOB)
+    world.service.faults.set(BOB.user, Faults(lost_receipts=1), device=1)
+    await world.service.relay.submit(
+        world.lid(ANN), message(world.lid(BOB), {companion.jid: ENC}, message_id="M1")
+    )
+    asking = Node(
+        "receipt", {"id": "M1", "to": world.lid(ANN), "type": "retry"}, (Node("retry", {}),)
+    )
+
+    assert await world.service.relay.submit(companion.jid, asking) is not None
+
+    assert [node.get("type") for node in world.phones[ANN].got] == ["retry"]
+    assert world.service.faults.get(BOB.user, device=1).lost_receipts == 1
+
+
 async def test_faults_of_an_account_spare_its_phone(world: Fixture) -> None:
     """A phone fails only when it is named."""
     world.service.faults.set(ANN.user, Faults(missing_acks=9))
