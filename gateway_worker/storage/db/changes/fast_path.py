@@ -29,8 +29,12 @@ from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step
 from gateway_worker.storage.db.command_keys import command_key
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
-Sent: TypeAlias = tuple[str, str, str]
-"""A session, a chat and the id of a message that was sent there."""
+Sent: TypeAlias = tuple[str, int | None, str, str]
+"""A session, its epoch, a chat and the id of a message that was sent there.
+
+What was sent under an epoch that is over says nothing: another worker may have erased it since, or
+the session was deleted, and this is a namesake.
+"""
 _Row: TypeAlias = tuple[Draft, bytes, int, str | None]
 """An event, its JSON, its place in the session's stream and its `correlationid`."""
 
@@ -205,7 +209,7 @@ class FastPath:
     def _forget(self, change: Change) -> None:
         """Forget what was sent to a person of whom nothing is to be known any more."""
         for key in list(self._sent):
-            if key[0] == change.session_id and key[1] in change.forget:
+            if key[0] == change.session_id and key[2] in change.forget:
                 del self._sent[key]
 
     def plan(self, steps: Sequence[Step], *, lock_seconds: float) -> Plan | None:
@@ -347,9 +351,9 @@ def _finished(step: Step, sender: Sender, sessions: dict[str, Known]) -> list[_R
 
 
 def sent_in(changes: Iterable[Change]) -> dict[Sent, Sender]:
-    """Return what a batch's own messages have been sent by, by session, chat and id."""
+    """Return what a batch's own messages have been sent by, by where they are; see `Sent`."""
     return {
-        (change.session_id, message.chat, message.message_id): Sender(
+        (change.session_id, change.epoch, message.chat, message.message_id): Sender(
             message.command_id, message.client_ref, message.is_uncertain
         )
         for change in changes
@@ -364,5 +368,6 @@ def sender_of(change: Change, sent: Mapping[Sent, Sender]) -> Sender:
         return NOBODY
     is_direct = receipt.chat == receipt.participant
     chats = (receipt.chat, receipt.participant_lid if is_direct else None)
-    keys = ((change.session_id, chat, receipt.message_id) for chat in chats if chat is not None)
+    session_id, epoch, message_id = change.session_id, change.epoch, receipt.message_id
+    keys = ((session_id, epoch, chat, message_id) for chat in chats if chat is not None)
     return next((sent[key] for key in keys if key in sent), NOBODY)

@@ -141,6 +141,19 @@ async def test_a_session_that_was_counted_on_elsewhere(
     assert changes.fast_commits == 1
 
 
+async def test_what_was_sent_before_another_worker_had_the_session_is_looked_up(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """It may have been erased there; nothing may tell of it from memory."""
+    await changes.commit([sent(1)])
+    await value(database, "DELETE FROM messages WHERE session_id = 's' RETURNING 1")
+    await value(database, "UPDATE sessions SET epoch = 3 WHERE id = 's' RETURNING 1")
+    await changes.commit([message(2, epoch=3)])
+    (answer,) = await changes.commit([replace(receipt(1), epoch=3)])
+
+    assert [row.correlation_id for row in answer.rows] == [None]
+
+
 async def test_a_session_that_somebody_holds_is_waited_for(
     database: Database, changes: PostgresChangeStore
 ) -> None:
