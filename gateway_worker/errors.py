@@ -268,7 +268,8 @@ class DependencyError(RetryableError):
     """A service that the worker needs (broker, database, cache, objects) cannot be used now.
 
     It is back within seconds, or another takes its place: what needs it is tried for as long as a
-    command may be, however often that is.
+    command may be, however often that is. With `attempts` it may be the fault of the command, and
+    they count.
     """
 
     code = ErrorCode.INTERNAL

@@ -44,7 +44,8 @@ class RetryPolicy:
 
     Attributes:
         attempts: How often at most, the first time included; the outage of a service that the
-            worker needs is no fault of the command and counts by its time only.
+            worker needs is no fault of the command and counts by its time only, unless the error
+            says that it may well be one.
         initial_seconds: The longest first pause between two attempts.
         maximum_seconds: The longest pause.
         total_seconds: After that long no attempt begins any more, for what comes after it waits
@@ -61,8 +62,9 @@ class RetryPolicy:
 
     def is_over(self, error: RetryableError, *, attempts: int, seconds: float) -> bool:
         """Whether a command that has failed so often in so long is not tried again."""
+        is_of_service = isinstance(error, DependencyError) and error.attempts is None
         most = min(self.attempts, error.attempts or self.attempts)
-        is_often = attempts >= most and not isinstance(error, DependencyError)
+        is_often = attempts >= most and not is_of_service
         return is_often or seconds >= self.total_seconds
 
     def backoff(self) -> Backoff:

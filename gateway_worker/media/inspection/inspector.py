@@ -40,6 +40,9 @@ MAX_PIXELS: Final = 50_000_000
 AT_ONCE: Final = 2
 _ALONE_SECONDS: Final = 5
 """How much longer a helper lives whose worker is gone."""
+KILLED_ATTEMPTS: Final = 5
+"""How often it is worth while to look at a file whose helper was killed. Mostly the machine had no
+memory left, which passes; but it may be this file that takes it, and each look would again."""
 _DAMAGED: Final = "the file is damaged, or made to keep whoever reads it busy"
 
 
@@ -170,7 +173,9 @@ class Inspector:
                 raise MediaRefusedError("the file cannot be read")
         log.warning("media.inspection_ended", kind=question.kind, status=status)
         if status == -signal.SIGKILL:  # by nobody here: the machine has no memory left
-            raise DependencyError("the process that looks at a file was killed")
+            raise DependencyError(
+                "the process that looks at a file was killed", attempts=KILLED_ATTEMPTS
+            )
         if status is not None and status > 0:  # by itself, before it has looked at anything
             raise DependencyError("the process that looks at a file does not start")
         raise MediaRefusedError(_DAMAGED)

@@ -24,6 +24,8 @@ POLICY = RetryPolicy(attempts=5, total_seconds=30)
         (UpstreamTimeoutError(attempts=9), 5, 0.0, True),
         (DependencyError(), 50, 29.0, False),
         (DependencyError(), 1, 30.0, True),
+        (DependencyError(attempts=3), 2, 0.0, False),
+        (DependencyError(attempts=3), 3, 0.0, True),
     ],
 )
 def test_the_end_of_patience(
