@@ -40,6 +40,10 @@ _REFUSED: Final = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
     "setsid": (112, 157),  # it would leave the group that is killed

@@ -236,8 +236,9 @@ program.main()
 
 
 CONFINED = """
-import os, socket, subprocess
+import ctypes, errno, os, platform, socket, subprocess
 from pathlib import Path
+from gateway_worker.runtime import seccomp
 
 def refused(what):
     try:
@@ -245,6 +246,12 @@ def refused(what):
     except OSError:
         return True
     return False
+
+def is_filtered(call, *arguments):
+    column = list(seccomp._MACHINES).index(platform.machine())
+    libc = ctypes.CDLL(None, use_errno=True)
+    result = libc.syscall(seccomp._REFUSED[call][column], *arguments)
+    return result == -1 and ctypes.get_errno() == errno.EPERM
 
 def look(question):
     other = Path(question.path).with_name("other")
@@ -256,6 +263,11 @@ def look(question):
     assert refused(lambda: socket.socket(socket.AF_UNIX))
     assert refused(lambda: subprocess.run(["/bin/true"]))
     assert refused(lambda: os.kill(os.getppid(), 0))
+    own = os.getpid()  # which it may signal unless the call is refused, also within Landlock
+    assert is_filtered("tkill", own, 0)
+    assert is_filtered("tgkill", own, own, 0)
+    assert is_filtered("rt_sigqueueinfo", own, 0, None)
+    assert is_filtered("rt_tgsigqueueinfo", own, own, 0, None)
     assert refused(os.setsid)
     most = question.limits.output_bytes
     assert refused(lambda: Path(question.scratch, "a").write_bytes(bytes(most + 1)))
