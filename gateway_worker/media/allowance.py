@@ -1,8 +1,9 @@
 """How many bytes of files each tenant may have brought in and out on one day (UTC).
 
-What counts is what goes through the gateway or is kept for it: files that are sent, room for
-uploads, files that arrive and are fetched. A file is begun as long as the day's bytes have not
-reached the bound, and counted when its size is known, so what is under way at that moment is over.
+What counts is what goes through the gateway or is kept for it: files that are fetched to be sent,
+whether they can be or not, room for uploads, files that arrive and are fetched. A file is begun as
+long as the day's bytes have not reached the bound, and counted when its size is known, so what is
+under way at that moment is over.
 """
 
 from datetime import date, timedelta

@@ -144,6 +144,9 @@ class Outgoing:
             with self.observed(wanted.kind, "fetch"):
                 await self._allowance.check(wanted.session_id)
                 sha256, key = await self._fetch(wanted, into=path)
+            # Also of what turns out to be damaged: it has come all the same.
+            size = (await asyncio.to_thread(path.stat)).st_size
+            await self._allowance.count(wanted.session_id, size)
             with self.observed(wanted.kind, "inspect"):
                 file = await self._inspector.inspect(
                     path,
@@ -152,7 +155,6 @@ class Outgoing:
                     sha256=sha256,
                     file_name=wanted.file_name,
                 )
-            await self._allowance.count(wanted.session_id, file.size)
         except OSError as error:
             await _remove(place)
             raise DependencyError(f"the session's directory: {explain(error)}") from error

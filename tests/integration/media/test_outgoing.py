@@ -274,6 +274,15 @@ async def test_a_tenant_may_send_and_upload_so_much_on_a_day(workshop: Workshop)
     await workshop.outgoing.prepare(workshop.wanted(source))
 
 
+async def test_what_cannot_be_sent_counts_all_the_same(workshop: Workshop) -> None:
+    """Or a tenant could have the worker fetch as much as it likes, again and again."""
+    workshop.shop = "acme.shop"
+    await workshop.put(bytes(60_000), "shared/acme/file")
+    source = ObjectSource(key="shared/acme/file")
+    codes = [(await workshop.failure(source, "image")).code for _ in range(3)]
+    assert codes == [ErrorCode.MEDIA_REFUSED, ErrorCode.MEDIA_REFUSED, ErrorCode.QUOTA_EXCEEDED]
+
+
 async def test_what_nobody_writes_any_more_goes(workshop: Workshop) -> None:
     """What a worker had begun to write when it died; wherever it was to be."""
     objects = workshop.streams._objects
