@@ -374,7 +374,11 @@ def _consumer(
     broker: Broker, sessions: Sessions, commands: Commands, tenants: Tenants
 ) -> CommandConsumer:
     consumer = broker.consumer(
-        commands.dispatcher, verifier=tenants.verifier, most_waiting=tenants.most_waiting
+        commands.dispatcher,
+        verifier=tenants.verifier,
+        most_waiting=tenants.most_waiting,
+        # Others come to this worker's queue only when its lease has ended.
+        is_alone=lambda: sessions.lease_state.is_held,
     )
     commands.dispatcher.watch_held(consumer.widen)
     sessions.manager.registry.watch_room(

@@ -1,7 +1,7 @@
 """Opens everything that talks to RabbitMQ, in order, and closes it in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
@@ -93,7 +93,12 @@ class Broker:
         return MAX_PEER_MESSAGE_BYTES if is_workers else MAX_COMMAND_BYTES
 
     def consumer(
-        self, sink: CommandSink, *, verifier: Verifier | None = None, most_waiting: int = 0
+        self,
+        sink: CommandSink,
+        *,
+        verifier: Verifier | None = None,
+        most_waiting: int = 0,
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> CommandConsumer:
         """Return the service that consumes commands; call it once, then run it.
 
@@ -101,6 +106,7 @@ class Broker:
             sink: Takes them.
             verifier: Verifies who has sent them; None in a fleet without tenants.
             most_waiting: How many of one tenant may be unsettled here; 0: any number.
+            is_alone: Whether no other worker can be waiting at the worker's own queue.
         """
         if self._consumer is not None:
             raise RuntimeError("there is a consumer already")
@@ -116,6 +122,7 @@ class Broker:
             counters=self._counters,
             verifier=verifier,
             most_waiting=most_waiting,
+            is_alone=is_alone,
         )
         return self._consumer
 

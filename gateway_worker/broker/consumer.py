@@ -7,6 +7,7 @@ ones.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
@@ -59,6 +60,8 @@ class CommandConsumer:
         verifier: Verifies who has sent a command; None in a fleet without tenants.
         most_waiting: How many commands of one tenant may be unsettled here before those that its
             backends send are refused; 0: any number.
+        is_alone: Whether no other worker can be waiting at the own queue, as it is while this
+            worker's lease is held.
     """
 
     def __init__(  # noqa: PLR0913 - it is where everything that comes in meets
@@ -75,8 +78,10 @@ class CommandConsumer:
         counters: Counters,
         verifier: Verifier | None = None,
         most_waiting: int = 0,
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> None:
         self._sink = sink
+        self._is_alone = is_alone
         self._most_waiting = most_waiting
         self._verifier = verifier
         self._connection = connection
@@ -309,6 +314,8 @@ class CommandConsumer:
             route=self._route,
             settings=settings,
             counters=self._counters,
+            # In the shared queue there is no order to keep; another's consumer is never replaced.
+            is_alone=self._is_alone if worker_id == self._worker_id else lambda: True,
         )
 
     def _retire(self, subscription: Subscription) -> asyncio.Task[None]:

@@ -3,6 +3,11 @@
 Several workers may attend the same queue; the broker hands its messages to one of them. The dead
 worker itself, when it is back, waits in the same line, so whoever sees it alive dismisses its
 queue.
+
+Whoever's turn comes gets what the one before has left unsettled, and then what is younger. That
+holds because each of them leaves the line by closing its channel. To cancel a consumer is not
+enough: the next one would get what is younger at once, markers too, and the rest after it. So that
+is only done where nobody else is in line (`Subscription`).
 """
 
 import asyncio

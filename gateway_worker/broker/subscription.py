@@ -20,7 +20,7 @@ from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.underlay import Channel
-from gateway_worker.errors import GatewayError
+from gateway_worker.errors import DependencyError, GatewayError
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +45,9 @@ _TURNS_OF_A_CALLBACK = 10
 MISSING_PAUSE_SECONDS = 5.0
 """How often a queue is looked for that its owner has not declared."""
 
+_NOT_ALONE_PAUSE_SECONDS = 0.2
+"""Between two looks at whether a consumer may be replaced by now."""
+
 
 class Subscription:
     """Keeps a consumer on one queue while it is wanted.
@@ -61,9 +64,10 @@ class Subscription:
         route: Takes each message, and what settles it; must not block.
         settings: Timeouts.
         counters: Where subscriptions that had to be renewed are counted.
+        is_alone: Whether nobody else can be waiting for a turn at the queue; see `_resize`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that one queue's consumer depends on
         self,
         *,
         queue: str,
@@ -74,6 +78,7 @@ class Subscription:
         route: Route,
         settings: BrokerSettings,
         counters: Counters,
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> None:
         self.queue = queue
         self.origin = origin
@@ -84,6 +89,7 @@ class Subscription:
         self._request_seconds = settings.request_timeout_seconds
         self._flush_timeout_seconds = settings.settle_timeout_seconds
         self._counters = counters
+        self._is_alone = is_alone
         self._reopening = ReopeningChannel(
             connection=connection, name=queue, serve=self._serve, confirms=False
         )
@@ -238,13 +244,23 @@ class Subscription:
             await self._resize(channel, acks, self._tag)
 
     async def _resize(self, channel: Channel, acks: AckWriter, tag: str) -> None:
-        """Replace the consumer as soon as nothing can be on its way to it."""
+        """Replace the consumer as soon as nothing can be on its way to it.
+
+        Not while somebody else may wait in line: it would be the other one's turn as soon as the
+        consumer is cancelled, and what is unsettled here would not be among what that one gets, but
+        come after it. A worker that has stood still finds a full window, and others at its queue,
+        when it wakes up; it gives all of it back then, in order, as soon as it sees what has
+        happened.
+        """
         async with acks.held():
             if not self._prefetch.is_full:
                 return
+            if not self._is_alone():
+                loop = asyncio.get_running_loop()
+                loop.call_later(_NOT_ALONE_PAUSE_SECONDS, self._changed.set)
+                return
             # What is unsettled stays unsettled, and in its place if it has to go back.
-            await self._cancel(channel, tag)
-            await self._consume(channel, acks)
+            await self._consume(channel, acks, instead_of=tag)
         log.debug("consumer.resized", queue=self.queue, size=self._prefetch.size)
 
     async def _is_there(self) -> bool:
@@ -259,7 +275,20 @@ class Subscription:
             asyncio.get_running_loop().call_later(MISSING_PAUSE_SECONDS, self._changed.set)
         return is_there
 
-    async def _consume(self, channel: Channel, acks: AckWriter) -> None:
+    async def _consume(
+        self, channel: Channel, acks: AckWriter, *, instead_of: str | None = None
+    ) -> None:
+        """Start a consumer.
+
+        Args:
+            channel: Where.
+            acks: What settles the messages that come to it.
+            instead_of: A consumer that it takes the place of.
+
+        Raises:
+            DependencyError: The broker has not started it, or that other one cannot be replaced any
+                more: the channel has to be closed.
+        """
         # The broker takes back what several consumers had in the order of their tags.
         self._consumers += 1
         tag = f"{self._consumers:06}-{new_id()}"
@@ -281,6 +310,8 @@ class Subscription:
             await self._ask(
                 channel.set_qos(prefetch_count=prefetch), f"set the prefetch of {self.queue}"
             )
+            if instead_of is not None:
+                await self._give_way(channel, instead_of)
             self._tag = tag
             await self._ask(
                 channel.consume(self.queue, on_message, tag=tag), f"consume {self.queue}"
@@ -367,6 +398,17 @@ class Subscription:
     async def _cancel(self, channel: Channel, tag: str) -> None:
         queue = await channel.get_queue(self.queue, ensure=False)
         await self._ask(queue.cancel(tag), f"stop consuming {self.queue}")
+
+    async def _give_way(self, channel: Channel, tag: str) -> None:
+        """Cancel a consumer that another one replaces with the very next frame.
+
+        No answer is waited for between the two: if the worker stood still there, it would have what
+        is unsettled and no turn.
+        """
+        if not self._is_alone():  # not any more; all that is unsettled goes back with the channel
+            raise DependencyError(f"others may wait in line at {self.queue}")
+        queue = await channel.get_queue(self.queue, ensure=False)
+        await self._ask(queue.cancel(tag, nowait=True), f"stop consuming {self.queue}")
 
     def _on_settled(self, channel: Channel, tag: int) -> None:
         if self._channel is channel:

@@ -11,7 +11,8 @@ it did comes again.
 A worker deals with what it has taken in the order in which that came, one at a time; what it takes
 and what it does are steps of their own, so that it dies, loses the session or is relieved with a
 backlog in between. That a queue gives what it gets back in its old order is the consumer's to see
-to (`test_redelivery_buffer.py`).
+to (`test_redelivery_buffer.py`), and so is that it has got all of it back before somebody else gets
+anything (`tests/integration/broker/test_handovers.py`).
 """
 
 from collections.abc import Callable, Sequence

@@ -171,9 +171,10 @@ class FailoverService:
         """Consume the queues of the dead, until they come back."""
         dead = set(await self._workers.dead_with_leftovers()) - {self._worker_id}
         attended = set(self._intake.attended)
-        for worker_id in attended - dead:
-            log.info("takeover.queue_dismissed", worker=worker_id)
-            await self._intake.dismiss(worker_id)
+        # At once, while they are known to be dead: nobody may come in line behind one that is back.
         for worker_id in dead - attended:
             log.info("takeover.queue_attended", worker=worker_id)
             self._intake.attend(worker_id)
+        for worker_id in attended - dead:
+            log.info("takeover.queue_dismissed", worker=worker_id)
+            await self._intake.dismiss(worker_id)

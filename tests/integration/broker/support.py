@@ -203,13 +203,16 @@ class Backend:
 
 @asynccontextmanager
 async def consuming(
-    settings: BrokerSettings, mill: Mill, *sessions: str
+    settings: BrokerSettings,
+    mill: Mill,
+    *sessions: str,
+    is_alone: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[tuple[Broker, CommandConsumer]]:
     """Run a worker's consumer with some sessions bound to it, then stop it without a drain."""
     async with Broker.open(settings, worker_id=WORKER) as broker:
         for session in sessions:
             await broker.bindings.bind(session)
-        consumer = broker.consumer(mill)
+        consumer = broker.consumer(mill, is_alone=is_alone)
         stop = asyncio.Event()
         running = asyncio.create_task(consumer.run(stop))
         try:

@@ -198,6 +198,28 @@ async def test_what_dying_consumers_have_taken_in_parts_comes_in_its_old_order(
         assert bodies(returned.accepted) == numbered(400 + fresh)
 
 
+async def test_a_window_that_is_full_after_a_standstill_gives_no_turn_away(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Others wait at the queue by then, and get all of it: what is in hand first, then the rest."""
+    mill, successor = Mill(hold), Mill(hold)
+    async with (
+        working(settings, successor, OTHER) as (_, other),
+        consuming(settings, mill, "s1", is_alone=lambda: False) as (_, consumer),
+    ):
+        await backend.send_all(numbered(500))
+        await eventually(lambda: len(mill.accepted) == settings.prefetch)
+        other.attend(WORKER)
+        await eventually(lambda: any(one.is_active for one in other._peer_queues._open.values()))
+        consumer.widen(settings.prefetch)
+        await consistently(lambda: not successor.accepted, seconds=0.5)
+        await consumer.suspend()
+        await eventually(lambda: len(successor.accepted) == 500)
+
+        assert bodies(successor.accepted) == numbered(500)
+        assert bodies(mill.accepted) == numbered(settings.prefetch)
+
+
 async def test_a_dismissed_delivery_is_new_when_it_comes_again(
     settings: BrokerSettings, backend: Backend, dead_queue: str
 ) -> None:

@@ -81,6 +81,39 @@ async def test_what_several_windows_held_goes_back_in_order(
     assert await left(backend, queue, 3000) == numbered(3000)
 
 
+async def test_a_window_widens_as_soon_as_nobody_else_can_be_in_line(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Until then what is in hand stays there, and nothing more comes."""
+    mill, is_alone = Mill(hold), asyncio.Event()
+    async with consuming(settings, mill, "s1", is_alone=is_alone.is_set) as (_, consumer):
+        await backend.send_all(numbered(200))
+        await eventually(lambda: len(mill.accepted) == settings.prefetch)
+        consumer.widen(200)
+        assert await come_to_rest(mill) == settings.prefetch
+        is_alone.set()
+        await eventually(lambda: len(mill.accepted) == 200)
+        assert bodies(mill.accepted) == numbered(200)
+        assert not any(delivery.redelivered for delivery in mill.accepted)
+
+
+async def test_a_window_that_may_not_be_widened_any_more_gives_everything_back(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """Others came while the broker was asked: they, or this worker, get all of it in order."""
+    mill, looks = Mill(hold), [True, False]
+    async with consuming(
+        settings, mill, "s1", is_alone=lambda: looks.pop(0) if looks else True
+    ) as (broker, consumer):
+        await backend.send_all(numbered(200))
+        await eventually(lambda: len(mill.accepted) == settings.prefetch)
+        consumer.widen(200)
+        await eventually(lambda: len(mill.accepted) == 200)
+        assert not looks
+        assert bodies(mill.accepted) == numbered(200)
+        assert broker.stats().reattached >= settings.prefetch
+
+
 async def acknowledge_later(delivery: Delivery) -> None:
     """Be done with a command soon, not at once, so that there is always one on its way."""
     await pace(0.002)
