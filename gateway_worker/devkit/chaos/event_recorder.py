@@ -256,10 +256,17 @@ def _outcome(event: CommandSucceeded | CommandFailed | CommandResolved) -> Mappi
             "message_id": failed.message_id or "",
         }
     result = event.data.result
-    sent = result.message_id if isinstance(result, SentInfo | StatusInfo) else ""
+    sent, left_out = "", 0
+    if isinstance(result, SentInfo | StatusInfo):
+        sent, left_out = result.message_id, result.devices_left_out
     if isinstance(event, CommandResolved):
         return {"kind": Kind.RESOLVED, "message_id": sent}
-    return {"kind": Kind.SUCCEEDED, "repeated": event.data.repeated, "message_id": sent}
+    return {
+        "kind": Kind.SUCCEEDED,
+        "repeated": event.data.repeated,
+        "message_id": sent,
+        "left_out": left_out,
+    }
 
 
 def _file(event: MediaReady | MediaFailed) -> Mapping[str, object]:

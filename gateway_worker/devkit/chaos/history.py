@@ -89,6 +89,7 @@ class EventSeen:
         repeated: Of outcomes: it is told again because the command came again.
         message_id: Of messages, receipts, and sends that succeeded or may have: WhatsApp's id. Of
             members: its name for who is in the group now.
+        left_out: Of sends that succeeded: how many devices they say that they did not reach.
         by: Of receipts: whose it is, by number; empty if that is not known.
         text: Of messages: the text.
         sha256: Of files that are there: their hash, as the event says.
@@ -108,6 +109,7 @@ class EventSeen:
     code: str = ""
     repeated: bool = False
     message_id: str = ""
+    left_out: int = 0
     by: str = ""
     text: str = ""
     sha256: str = ""

@@ -140,14 +140,16 @@ def _offences(
 
 def _against_phone(one: PublishedCommand, end: EventSeen, copies: _Copies) -> Iterable[Offence]:
     """Hold the end of a send against what all its readers have."""
-    missing = sum(reader not in copies.phones for reader in one.readers)
+    # Members of a group ask for what they cannot read; who is left out of a status post cannot.
+    excused = end.left_out if one.content == "status" else 0
+    missing = sum(reader not in copies.phones for reader in one.readers) - excused
     if len(copies.ids) > 1:
         ids = ", ".join(sorted(copies.ids))
         yield _offence(Breach.COMMAND_DOUBLED, one, f"at the phone as {ids}")
     elif end.kind is Kind.SUCCEEDED and not copies.ids:
         detail = f"succeeded as {end.message_id}, not at the phone"
         yield _offence(Breach.COMMAND_LOST, one, detail)
-    elif end.kind is Kind.SUCCEEDED and missing:
+    elif end.kind is Kind.SUCCEEDED and missing > 0:
         detail = f"succeeded as {end.message_id}, not at {missing} of {len(one.readers)} phones"
         yield _offence(Breach.COMMAND_LOST, one, detail)
     elif end.kind is Kind.FAILED and copies.ids and not _is_uncertain(end):

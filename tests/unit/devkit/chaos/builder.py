@@ -87,10 +87,10 @@ class Story:
         """Issue a send, maybe of what changes another message."""
         self._issue(command_id, Purpose.SEND, f"text of {command_id}", about=about)
 
-    def send_to(self, chat: str, command_id: str, *readers: str) -> None:
+    def send_to(self, chat: str, command_id: str, *readers: str, content: str = "") -> None:
         """Issue a send to several, one of whom has its guest there."""
         text = f"text of {command_id}"
-        more = {"chat": chat, "readers": readers, "visitors": ("guest",)}
+        more = {"chat": chat, "readers": readers, "visitors": ("guest",), "content": content}
         self._issue(command_id, Purpose.SEND, text, **more)
 
     def migrate(self, command_id: str) -> None:

@@ -52,6 +52,22 @@ def test_a_success_that_one_member_never_shows_is_lost() -> None:
     assert (offence.breach, offence.identity) == (Breach.COMMAND_LOST, "c1")
 
 
+@pytest.mark.parametrize(
+    ("content", "left_out", "lost"), [("status", 1, 0), ("status", 0, 1), ("text", 1, 1)]
+)
+def test_who_is_left_out_of_a_status_post_has_to_be_told(
+    content: str, left_out: int, lost: int
+) -> None:
+    """A member of a group asks for what it cannot read, and so has to have it in the end."""
+    story = told_to_all("c0")
+    story.send_to("group", "c1", *MEMBERS, content=content)
+    story.show("c1", phone="ann")
+    story.tell(kind=Kind.SUCCEEDED, command_id="c1", message_id="wa-c1", left_out=left_out)
+    confirm(story, "c1", "ann")
+
+    assert breaches(story) == [Breach.COMMAND_LOST] * lost
+
+
 def test_what_members_have_under_different_ids_is_doubled() -> None:
     """It was sent twice, and each of them shows it once."""
     story = told_to_all("c0")
