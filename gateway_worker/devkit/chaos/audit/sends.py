@@ -1,7 +1,7 @@
 """One outcome for each command, and as many messages at the phone as the outcome says."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway_contracts import ErrorCode
@@ -42,10 +42,6 @@ def judge_commands(history: History) -> Commands:
         shown[message.text].ids.add(message.message_id)
         shown[message.text].phones.add(message.phone)
     impacts = _by_session(impact for impact in history.impacts if not impact.kind.is_harmless)
-    silences = _by_session(
-        impact for impact in history.impacts if impact.kind is ImpactKind.SILENCED
-    )
-    delays = _by_session(impact for impact in history.impacts if impact.kind is ImpactKind.HELD_UP)
     refused = {
         one.command_id
         for one in history.published
@@ -57,12 +53,8 @@ def judge_commands(history: History) -> Commands:
     causes = {one.command_id: _cause(one, ends[one.command_id], impacts) for one in uncertain}
     explained = [one for one in uncertain if causes[one.command_id]]
     unanswered, held_up = (
-        {
-            one.command_id
-            for one in explained
-            if any(_overlaps(hit, one, ends[one.command_id]) for hit in hits[one.session_id])
-        }
-        for hits in (silences, delays)
+        _caught_in(kind, history, explained, ends)
+        for kind in (ImpactKind.SILENCED, ImpactKind.HELD_UP)
     )
     offences = [
         offence
@@ -193,6 +185,21 @@ def _cause(one: PublishedCommand, end: EventSeen | None, impacts: dict[str, list
     """
     hits = (impact.kind.value for impact in impacts[one.session_id] if _overlaps(impact, one, end))
     return next(hits, "")
+
+
+def _caught_in(
+    kind: ImpactKind,
+    history: History,
+    commands: Iterable[PublishedCommand],
+    ends: Mapping[str, EventSeen | None],
+) -> set[str]:
+    """Name the commands that were under way while their session was hit in some way."""
+    hits = _by_session(impact for impact in history.impacts if impact.kind is kind)
+    return {
+        one.command_id
+        for one in commands
+        if any(_overlaps(hit, one, ends[one.command_id]) for hit in hits[one.session_id])
+    }
 
 
 def _overlaps(impact: Impact, one: PublishedCommand, end: EventSeen | None) -> bool:
