@@ -138,7 +138,7 @@ class Accounts:
             hides_number: see `Account`.
 
         Raises:
-            AccountExistsError: the number or the LID is taken.
+            AccountExistsError: see `add`.
         """
         account = self.add(
             number=number, push_name=push_name, lid_user=lid_user or derived_lid(number)
@@ -157,10 +157,10 @@ class Accounts:
         """Register an account without devices.
 
         Raises:
-            AccountExistsError: the number or the LID is taken.
+            AccountExistsError: the number, in any of its spellings, or the LID is taken.
         """
         keys = ((PN_SERVER, number), (LID_SERVER, lid_user))
-        if any(key in self._by_address for key in keys):
+        if self.find_contact(number) or self.find(lid(lid_user)):
             raise AccountExistsError("the number or its LID is already registered")
         account = Account(number=pn(number), lid=lid(lid_user), push_name=push_name)
         for key in keys:

@@ -30,6 +30,7 @@ from gateway_worker.sandbox.service.fault_rules import (
 )
 from tests.e2e.harness import Gateway
 from tests.support.eventually import eventually
+from tests.support.spelled_numbers import spelled_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,10 +92,11 @@ async def until_applied(gateway: Gateway, rule_id: str) -> None:
 async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:
     """In the order of the question, in the spelling that WhatsApp has, and if nobody has it."""
     _phone, other = await linked(gateway, name)
-    brazil = await gateway.sandbox.add_phone("551187654323")
+    number = spelled_number("brazil", marked=False)
+    brazil = await gateway.sandbox.add_phone(number.known)
 
     told = await answers(
-        gateway, name, f"+{other.number}", "5511987654323", NOBODY, f"+{other.number}"
+        gateway, name, f"+{other.number}", number.other, NOBODY, f"+{other.number}"
     )
 
     there, renamed, missing, again = told
@@ -107,7 +109,7 @@ async def test_each_number_is_answered(gateway: Gateway, name: str) -> None:
         **({"lid": there.lid} if there.lid else {}),
     }
     assert again == there
-    assert (renamed.number, renamed.jid) == ("5511987654323", f"{brazil.number}@s.whatsapp.net")
+    assert (renamed.number, renamed.jid) == (number.other, f"{brazil.number}@s.whatsapp.net")
     assert renamed.phone_number == f"+{brazil.number}"
     assert missing == CheckedNumber(number=NOBODY, on_whatsapp=False)
     # Whom the session has written to it knows by both ids, and so are they told.

@@ -20,6 +20,7 @@ from gateway_contracts import (
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 from tests.e2e.harness import ErrorCode, Gateway
 from tests.e2e.shared.conftest import Shop
+from tests.support.spelled_numbers import spelled_number
 
 
 async def test_a_text_arrives_on_the_phone(gateway: Gateway, shop: Shop) -> None:
@@ -63,7 +64,8 @@ async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway, name
     """Customers' messages share an id: none sees another's words or name, however it is named."""
     shop = await gateway.sandbox.add_phone()
     ada, ben, cleo = [await gateway.sandbox.add_phone() for _ in range(3)]
-    bia = await gateway.sandbox.add_phone("551187654321")
+    number = spelled_number("brazil", marked=False)
+    bia = await gateway.sandbox.add_phone(number.known)
     await gateway.link(name, shop)
     gateway.sandbox.faults.set(shop.number, Faults(altered=3, alterations={"id": "SHARED"}))
     for phone, words in ((ada, "my card number"), (ben, "opening hours"), (bia, "bom dia")):
@@ -74,7 +76,7 @@ async def test_a_reply_quotes_the_message_of_its_own_chat(gateway: Gateway, name
     await gateway.send(name, ben.number, "From nine.", reply_to=shared)
     await gateway.send(name, f"{ben.jid.user}@lid", "To five.", reply_to=shared)
     await gateway.send(name, ada.number, "No need.", reply_to=shared)
-    await gateway.send(name, "+5511987654321", "Oi", reply_to=shared)
+    await gateway.send(name, f"+{number.other}", "Oi", reply_to=shared)
     refused = await gateway.fail(gateway.text(name, cleo.number, "Hello", reply_to=shared))
 
     for phone, words in (
@@ -115,17 +117,18 @@ async def test_a_number_without_whatsapp_is_said_so(gateway: Gateway, shop: Shop
 
 async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway, shop: Shop) -> None:
     """Brazil's ninth digit: the chat is the one that WhatsApp knows, and is found by either."""
-    known = await gateway.sandbox.add_phone("551187654322")
+    number = spelled_number("brazil", marked=False)
+    known = await gateway.sandbox.add_phone(number.known)
 
-    sent = await gateway.send(shop.name, "+5511987654322", "Oi")
+    sent = await gateway.send(shop.name, f"+{number.other}", "Oi")
 
-    assert sent.chat == "551187654322@s.whatsapp.net"
+    assert sent.chat == f"{number.known}@s.whatsapp.net"
     assert (await known.next_message(timeout=30)).message_id == sent.message_id
     page = await gateway.succeed(
         MessageHistory(
             source=gateway.backend.source,
             subject=shop.name,
-            data=MessageHistoryData(chat="+5511987654322"),
+            data=MessageHistoryData(chat=f"+{number.other}"),
         )
     )
     assert isinstance(page, MessagePage)

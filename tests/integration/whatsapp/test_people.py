@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -39,6 +39,7 @@ from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.eventually import eventually
 from tests.support.samples import picture
+from tests.support.spelled_numbers import Country, spelled_number
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
@@ -75,26 +76,17 @@ def person_of(phone: Phone, **names: str) -> Person:
     )
 
 
-@pytest.mark.parametrize(
-    ("asked", "true"),
-    [
-        ("5511987654321", "551187654321"),
-        ("551187654399", "5511987654399"),
-        ("5215512345678", "525512345678"),
-        ("525512345699", "5215512345699"),
-        ("5491123456789", "541123456789"),
-        ("541123456799", "5491123456799"),
-    ],
-    ids=["brazil-with", "brazil-without", "mexico-with", "mexico-without", "ar-with", "ar-without"],
-)
+@pytest.mark.parametrize("country", get_args(Country))
+@pytest.mark.parametrize("marked", [False, True], ids=["without", "with"])
 async def test_numbers_are_told_as_whatsapp_writes_them(
-    stage: Stage, shop: Account, asked: str, true: str
+    stage: Stage, shop: Account, country: Country, *, marked: bool
 ) -> None:
     """Where a country's numbers are written in two ways, whichever was asked about."""
-    phone = await stage.sandbox.add_phone(true)
+    number = spelled_number(country, marked=marked)
+    phone = await stage.sandbox.add_phone(number.known)
 
-    checked = await shop.host.request(CheckContacts(numbers=(asked, true)))
-    looked_up = await shop.host.request(LookUpContacts(people=(asked,)))
+    checked = await shop.host.request(CheckContacts(numbers=(number.other, number.known)))
+    looked_up = await shop.host.request(LookUpContacts(people=(number.other,)))
 
     assert checked.people == (person_of(phone), person_of(phone))
     assert looked_up.people == (person_of(phone),)

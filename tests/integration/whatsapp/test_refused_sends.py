@@ -1,5 +1,7 @@
 """What WhatsApp refuses before, at and after a message, as the session sees it."""
 
+from typing import get_args
+
 import pytest
 
 from gateway_worker.errors import (
@@ -21,6 +23,7 @@ from gateway_worker.whatsapp.convert.failures import RATE_LIMIT_SECONDS
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.calls import send_text
+from tests.support.spelled_numbers import Country, spelled_number
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
 
@@ -276,30 +279,22 @@ async def test_messages_that_are_refused(
 # A number that is written in two ways.
 
 
-@pytest.mark.parametrize(
-    ("known", "written"),
-    [
-        ("551187654321", "5511987654321"),
-        ("5521987654322", "552187654322"),
-        ("525512345678", "5215512345678"),
-        ("5215512345679", "525512345679"),
-        ("5491123456789", "541123456789"),
-        ("541123456780", "5491123456780"),
-    ],
-)
+@pytest.mark.parametrize("country", get_args(Country))
+@pytest.mark.parametrize("marked", [False, True], ids=["without", "with"])
 async def test_a_number_in_its_other_spelling(
-    stage: Stage, shop: Account, known: str, written: str
+    stage: Stage, shop: Account, country: Country, *, marked: bool
 ) -> None:
     """The server is asked who has it, and the message goes to the id that it names."""
-    ben = await stage.sandbox.add_phone(known)
+    number = spelled_number(country, marked=marked)
+    ben = await stage.sandbox.add_phone(number.known)
     refuse(stage, shop, QueryRefusal(query=CONTACT, times=0))
 
-    first = await say(shop, f"+{written}", "one")
+    first = await say(shop, f"+{number.other}", "one")
     # The answer is remembered: there is nothing to ask any more.
     refuse(stage, shop, QueryRefusal(query="usync"))
-    second = await say(shop, f"{written}@s.whatsapp.net", "two")
+    second = await say(shop, f"{number.other}@s.whatsapp.net", "two")
 
-    assert {first.chat, second.chat} == {f"{known}@s.whatsapp.net"}
+    assert {first.chat, second.chat} == {f"{number.known}@s.whatsapp.net"}
     assert [(await ben.next_message()).text for _ in range(2)] == ["one", "two"]
 
 
@@ -308,7 +303,7 @@ async def test_a_number_that_nobody_has(stage: Stage, shop: Account) -> None:
     refuse(stage, shop)
 
     with pytest.raises(RecipientNotOnWhatsAppError):
-        await say(shop, "5511912345678")
+        await say(shop, spelled_number("brazil", marked=True).known)
 
 
 @pytest.mark.parametrize(
@@ -325,12 +320,11 @@ async def test_a_contact_query_that_is_refused(
 ) -> None:
     """Is no word of who has the number."""
     refuse(stage, shop, refusal)
-    known = "551177777777"
-    if known not in {phone.number for phone in stage.sandbox.phones}:
-        await stage.sandbox.add_phone(known)
+    number = spelled_number("brazil", marked=False)
+    await stage.sandbox.add_phone(number.known)
 
     with pytest.raises((RateLimitedError, UpstreamTimeoutError)):
-        await say(shop, "5511977777777")
+        await say(shop, number.other)
 
 
 @pytest.mark.parametrize("shape", [RefusalShape.EACH, RefusalShape.OMITTED])

@@ -137,6 +137,8 @@ def test_a_number_that_is_written_in_two_ways(known: str, written: str) -> None:
 
         assert accounts.find_contact(other) is accounts.find_contact(one) is account
         assert accounts.find(pn(other)) is None
+        with pytest.raises(AccountExistsError):
+            accounts.add(number=other, push_name="", lid_user="2")
 
 
 @pytest.mark.parametrize("digits", ["49151234567", "5511", "55118765432100", "541", "12025550101"])
