@@ -192,7 +192,7 @@ class RateLimitedError(RetryableError):
 
 
 class TooManyCommandsError(RetryableError):
-    """A tenant has sent more commands than may wait; `retry_after_seconds` says when to come again.
+    """More commands have come than may wait; `retry_after_seconds` says when to come again.
 
     It is not executed, and no dead letter.
     """

@@ -30,7 +30,7 @@ from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.subscription import Subscription
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.upkeep import Upkeep
-from gateway_worker.commands.ports import CommandSink
+from gateway_worker.commands.ports import CommandSink, Excess
 from gateway_worker.errors import ConfigurationError, DependencyError
 from gateway_worker.tenants.grants import EVERYTHING, Grant, of_stamp
 from gateway_worker.tenants.verifying import Claims, Verifier
@@ -88,7 +88,9 @@ class CommandConsumer:
         self._declarer = declarer
         self._counters = counters
         self._settings = settings
-        self._tracker = DeliveryTracker(remembered=settings.remembered_commands)
+        self._tracker = DeliveryTracker(
+            remembered=settings.remembered_commands, most_bytes=settings.unsettled_bytes
+        )
         self._idle = asyncio.Event()
         self._idle.set()
         self._settlements = Settlements(
@@ -390,7 +392,7 @@ class CommandConsumer:
             origin=subscription.origin,
             settler=self._settlements,
             grant=grant,
-            is_excess=self._is_excess(message, grant),
+            excess=self._excess(message, grant),
         )
         self._tracker.enter(delivery)
         self._idle.clear()
@@ -402,14 +404,18 @@ class CommandConsumer:
             self._tracker.forget(delivery)
             log.exception("command.not_accepted")
 
-    def _is_excess(self, message: AbstractIncomingMessage, grant: Grant) -> bool:
-        """Whether a tenant has sent more than may wait; what a worker sends on has been let in."""
-        return (
-            grant.tenant is not None
-            and self._most_waiting > 0
-            and message.exchange != self._topology.internal
-            and self._tracker.of_tenant(grant.tenant) >= self._most_waiting
-        )
+    def _excess(self, message: AbstractIncomingMessage, grant: Grant) -> Excess | None:
+        """Say why a command is more than may wait; what a worker sends on has been let in."""
+        if message.exchange == self._topology.internal:
+            return None
+        if grant.tenant is not None and 0 < self._most_waiting <= self._tracker.of_tenant(
+            grant.tenant
+        ):
+            return Excess.COMMANDS
+        # What comes again was let in before, and may have begun.
+        if message.redelivered or self._tracker.has_room_for(message, grant):
+            return None
+        return Excess.BYTES
 
     @staticmethod
     def _verify(

@@ -7,7 +7,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY, STAGE
 from gateway_worker.broker.oversize import Cut
-from gateway_worker.commands.ports import Refusal, Settlement
+from gateway_worker.commands.ports import Excess, Refusal, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
 
 Key = tuple[str, tuple[str | None, int | None, int | None], str, int]
@@ -52,16 +52,16 @@ class CommandDelivery:
         origin: The worker whose queue that is; None for the shared one.
         settler: Carries settlements out.
         grant: What its sender may do.
-        is_excess: Whether its sender has as many commands waiting as it may.
+        excess: Why it is more than may wait here; None if it is not.
     """
 
     __slots__ = (
         "_origin",
         "_settler",
         "cut",
+        "excess",
         "grant",
         "handles",
-        "is_excess",
         "is_settled",
         "key",
         "message",
@@ -79,10 +79,10 @@ class CommandDelivery:
         origin: str | None,
         settler: Settler,
         grant: Grant = EVERYTHING,
-        is_excess: bool = False,
+        excess: Excess | None = None,
     ) -> None:
         self.grant = grant
-        self.is_excess = is_excess
+        self.excess = excess
         self.message = message
         self.cut = cut
         self.handles = [handle]

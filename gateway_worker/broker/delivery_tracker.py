@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop, stage
+from gateway_worker.broker.unsettled_bytes import UnsettledBytes
+from gateway_worker.tenants.grants import Grant
 
 
 class Arrival(enum.Enum):
@@ -31,10 +33,13 @@ class DeliveryTracker:
 
     Args:
         remembered: How many settled commands are remembered.
+        most_bytes: How much the bodies of those in work may take together, but for such as are
+            being refused: else a sender's refusals would cost others their room.
     """
 
-    def __init__(self, *, remembered: int) -> None:
+    def __init__(self, *, remembered: int, most_bytes: int) -> None:
         self._remembered = remembered
+        self._bytes = UnsettledBytes(most=most_bytes)
         self._in_work: dict[Key, CommandDelivery] = {}
         self._anonymous: set[CommandDelivery] = set()
         self._settled: OrderedDict[Key, None] = OrderedDict()
@@ -47,6 +52,10 @@ class DeliveryTracker:
     def of_tenant(self, tenant: str) -> int:
         """Return how many deliveries in work a tenant has sent."""
         return self._of_tenants[tenant]
+
+    def has_room_for(self, message: AbstractIncomingMessage, grant: Grant) -> bool:
+        """Tell whether the body of one more command may be held until that is settled."""
+        return self._bytes.have_room(_sender(message, grant), len(message.body))
 
     def classify(
         self,
@@ -86,6 +95,9 @@ class DeliveryTracker:
         """Note that a delivery is in work."""
         if (tenant := delivery.grant.tenant) is not None:
             self._of_tenants[tenant] += 1
+        if delivery.excess is None:
+            message = delivery.message
+            self._bytes.add(_sender(message, delivery.grant), len(message.body))
         if delivery.key is None:
             self._anonymous.add(delivery)
         else:
@@ -111,6 +123,9 @@ class DeliveryTracker:
             del self._in_work[delivery.key]
         else:  # the same command has come again, and this is its forgotten past
             return
+        if delivery.excess is None:
+            message = delivery.message
+            self._bytes.remove(_sender(message, delivery.grant), len(message.body))
         if (tenant := delivery.grant.tenant) is not None:
             self._of_tenants[tenant] -= 1
             if not self._of_tenants[tenant]:
@@ -130,3 +145,8 @@ class DeliveryTracker:
     def _deliveries(self) -> Iterator[CommandDelivery]:
         yield from self._in_work.values()
         yield from self._anonymous
+
+
+def _sender(message: AbstractIncomingMessage, grant: Grant) -> str:
+    """Return whose share of the bytes a body takes: a tenant's, or else its session's."""
+    return grant.tenant or message.routing_key or ""

@@ -39,7 +39,7 @@ from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.refusals import Refusals
 from gateway_worker.commands.scheduler import CalledOffError, Lane, Scheduler, Turn, WithdrawnError
 from gateway_worker.commands.stranded_execution import StrandedExecutor
-from gateway_worker.commands.tenant_turns import Seat, TenantTurns, excess
+from gateway_worker.commands.tenant_turns import Seat, TenantTurns, too_much
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
 from gateway_worker.commands.work import InterleavedJob, Work, read_delivery
 from gateway_worker.errors import (
@@ -185,8 +185,8 @@ class Dispatcher:
         key, content = read_delivery(delivery)
         work = Work.of(delivery, content, puts_off=self._acceptance.takes(delivery, content))
         lane = work.lane
-        if delivery.is_excess and not isinstance(content, _NO_COMMANDS):
-            work.failure, lane = excess(), Lane.FREE
+        if delivery.excess is not None and not isinstance(content, _NO_COMMANDS):
+            work.failure, lane = too_much(delivery.excess), Lane.FREE
         work.ticket = self._scheduler.post(key, work, lane=lane, order=work.order)
         if not isinstance(content, _NO_COMMANDS):
             if is_misrouted(delivery, content):

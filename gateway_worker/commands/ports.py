@@ -63,6 +63,13 @@ class Deferred:
     is_wanted: Callable[[], bool] = lambda: True
 
 
+class Excess(StrEnum):
+    """Why a command is more than may wait at a worker; the value is for its sender."""
+
+    COMMANDS = "as many of the tenant's commands wait as may wait"
+    BYTES = "the commands that wait take as much memory as they may"
+
+
 class Delivery(Protocol):
     """One command as the broker handed it over.
 
@@ -164,8 +171,8 @@ class Delivery(Protocol):
         ...
 
     @property
-    def is_excess(self) -> bool:
-        """Whether its sender has as many commands waiting as it may: it is to be refused."""
+    def excess(self) -> Excess | None:
+        """Why it is more than may wait here, so that it is to be refused; None if it is not."""
         ...
 
     @property

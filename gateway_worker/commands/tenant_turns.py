@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.commands.attempts import Aside
+from gateway_worker.commands.ports import Excess
 from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.scheduler import CalledOffError, Passing
 from gateway_worker.commands.work import Work
@@ -23,11 +24,9 @@ from gateway_worker.tenants.quotas import TenantShares
 _EXCESS_SECONDS: Final = 10.0
 
 
-def excess() -> TooManyCommandsError:
-    """Return why a command is refused of whose tenant as many wait as may."""
-    return TooManyCommandsError(
-        "as many of the tenant's commands wait as may wait", retry_after_seconds=_EXCESS_SECONDS
-    )
+def too_much(excess: Excess) -> TooManyCommandsError:
+    """Return why a command is refused that is more than may wait."""
+    return TooManyCommandsError(excess.value, retry_after_seconds=_EXCESS_SECONDS)
 
 
 class TenantTurns:

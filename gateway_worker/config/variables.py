@@ -67,6 +67,7 @@ VARIABLES: Final = (
             "AMQP_PREFETCH": "prefetch",
             "AMQP_UNASSIGNED_PREFETCH": "unassigned_prefetch",
             "AMQP_ATTENDED_PREFETCH": "attended_prefetch",
+            "AMQP_UNSETTLED_BYTES": "unsettled_bytes",
             "AMQP_HEARTBEAT_SECONDS": "heartbeat_seconds",
             "AMQP_STARTUP_TIMEOUT_SECONDS": "startup_timeout_seconds",
             "AMQP_WAIT_FOR_BROKER": "wait_for_broker",

@@ -132,9 +132,8 @@ class DeferredDelivery(Delivery):
         return {}
 
     @property
-    def is_excess(self) -> bool:
-        """Never: it waits in the database."""
-        return False
+    def excess(self) -> None:
+        """Always None: it waits in the database."""
 
     @property
     def is_settled(self) -> bool:

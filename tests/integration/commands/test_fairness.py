@@ -8,7 +8,15 @@ from pathlib import Path
 import jwt
 import pytest
 
-from gateway_contracts import CommandFailed, CommandSucceeded, ErrorCode, SessionGetStatus
+from gateway_contracts import (
+    CommandFailed,
+    CommandSucceeded,
+    ErrorCode,
+    MessageSend,
+    MessageSendData,
+    SessionGetStatus,
+    TextToSend,
+)
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
@@ -123,3 +131,30 @@ async def test_what_has_no_worker_does_not_wait_in_the_way(
         assert refused[ErrorCode.SESSION_NOT_FOUND] >= 3
         assert refused[ErrorCode.RATE_LIMITED] > refused[ErrorCode.SESSION_NOT_FOUND]
         assert station.dispatcher.stuck == 0
+
+
+async def test_no_more_bytes_wait_than_may(
+    two_tenants: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """Of one session a quarter; what is small waits all the same, and others have room."""
+    bounded = settings.model_copy(update={"unsettled_bytes": 400_000})
+    slow = shares(per_second=0.01, burst=1)
+    async with working(two_tenants, bounded, tmp_path, shares=slow) as station:
+        await flood(backend, "mallory.a", 1)  # it has begun: what follows waits for its rate
+        for _ in range(20):
+            await backend.publish(long_text("mallory.a"))
+        await flood(backend, "mallory.a", 5)
+        mine = long_text("acme.a")
+        await backend.publish(mine)
+        told = await backend.outcome(mine.id, seconds=90)
+        assert isinstance(told, CommandFailed)
+        assert told.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
+        await eventually(lambda: len(failures(backend, "mallory.a")) == 16, timeout_seconds=60)
+        assert set(failures(backend, "mallory.a")) == {ErrorCode.RATE_LIMITED}
+        await eventually(lambda: station.consumer.in_flight == 20 - 16 + 5, timeout_seconds=60)
+
+
+def long_text(session_id: str) -> MessageSend:
+    """Return a command of some 20 KB."""
+    data = MessageSendData(to="+12025550101", content=TextToSend(text="x" * 20_000))
+    return MessageSend(source="/backends/test", subject=session_id, data=data)

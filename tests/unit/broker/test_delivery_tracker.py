@@ -12,9 +12,12 @@ from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.underlay import Channel
-from gateway_worker.commands.ports import Settlement
+from gateway_worker.commands.ports import Excess, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
 from tests.support.settling import MemorySettler
+
+LARGE = 10_000
+"""A body that may be too much."""
 
 
 class Line:
@@ -59,6 +62,8 @@ def enter(
     incoming: IncomingMessage,
     first: Handle,
     grant: Grant = EVERYTHING,
+    *,
+    excess: Excess | None = None,
 ) -> CommandDelivery:
     """Enter a new message."""
     arrival, key = tracker.classify(incoming, first, queue="q")
@@ -71,6 +76,7 @@ def enter(
         origin="w1",
         settler=MemorySettler(),
         grant=grant,
+        excess=excess,
     )
     tracker.enter(delivery)
     return delivery
@@ -79,7 +85,7 @@ def enter(
 @pytest.fixture
 def tracker() -> DeliveryTracker:
     """Return a tracker that remembers little."""
-    return DeliveryTracker(remembered=2)
+    return DeliveryTracker(remembered=2, most_bytes=4 * LARGE)
 
 
 def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(
@@ -250,3 +256,34 @@ async def test_what_each_tenant_has_in_work_is_counted(tracker: DeliveryTracker)
     assert (tracker.of_tenant("acme"), tracker.of_tenant("mallory")) == (0, 1)
     tracker.detach("q")
     assert (len(tracker), tracker.of_tenant("mallory")) == (0, 0)
+
+
+async def test_what_bodies_take_is_counted_until_they_are_settled(tracker: DeliveryTracker) -> None:
+    """However that ends, each once; what is small always has room."""
+    acme = Grant(tenant="acme")
+    large = message(bytes(LARGE), message_id="large")
+    first = enter(tracker, large, handle(1), acme)
+    assert not tracker.has_room_for(large, acme), "that is its quarter"
+    assert tracker.has_room_for(large, EVERYTHING)
+    assert tracker.has_room_for(message(), acme)
+    tracker.settle(first)
+    tracker.forget(first)
+    assert tracker.has_room_for(large, acme)
+
+    enter(tracker, large, handle(2), acme)
+    enter(tracker, message(bytes(LARGE), message_id=None), handle(3), acme)
+    assert tracker.detach("q") == 2
+    assert tracker.has_room_for(large, acme)
+
+
+async def test_what_is_being_refused_takes_nobodys_room(tracker: DeliveryTracker) -> None:
+    """A flood of refusals would else have others refused, too."""
+    large = message(bytes(LARGE), message_id=None)
+    refused = [enter(tracker, large, handle(tag), excess=Excess.BYTES) for tag in range(1, 10)]
+    assert tracker.has_room_for(large, EVERYTHING)
+    kept = enter(tracker, large, handle(10))
+    for delivery in refused:
+        tracker.settle(delivery)
+    assert not tracker.has_room_for(large, EVERYTHING), "what is kept still counts"
+    tracker.settle(kept)
+    assert tracker.has_room_for(large, EVERYTHING)
