@@ -17,9 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway_contracts import (
-    CommandRejectedError,
-)
+from gateway_contracts import CommandRejectedError, QueuePurge
 from gateway_worker.commands.attempts import Aside
 from gateway_worker.commands.calling_off import CallingOff
 from gateway_worker.commands.command_router import CommandRouter, Route
@@ -67,6 +65,9 @@ _MANY_HOPS = 8
 """A command that was sent on so often goes round in a circle."""
 
 _NO_COMMANDS = (PeerMessage, CommandRejectedError, PeerMessageError)
+
+_NEVER_TOO_MUCH = (*_NO_COMMANDS, QueuePurge)
+"""What is let in however much waits: it may be what ends the waiting."""
 
 _FAULTS = 4
 """How often a command may fail in a way that nobody has foreseen, before it is given up."""
@@ -185,7 +186,7 @@ class Dispatcher:
         key, content = read_delivery(delivery)
         work = Work.of(delivery, content, puts_off=self._acceptance.takes(delivery, content))
         lane = work.lane
-        if delivery.excess is not None and not isinstance(content, _NO_COMMANDS):
+        if delivery.excess is not None and not isinstance(content, _NEVER_TOO_MUCH):
             work.failure, lane = too_much(delivery.excess), Lane.FREE
         work.ticket = self._scheduler.post(key, work, lane=lane, order=work.order)
         if not isinstance(content, _NO_COMMANDS):

@@ -14,6 +14,7 @@ from gateway_contracts import (
     ErrorCode,
     MessageSend,
     MessageSendData,
+    QueuePurge,
     SessionGetStatus,
     TextToSend,
 )
@@ -67,11 +68,15 @@ def verifier() -> Verifier:
 async def flood(backend: Backend, session_id: str, number: int) -> list[SessionGetStatus]:
     """Publish so many commands, as the tenant of the session."""
     commands = [status(session_id) for _ in range(number)]
-    said = {"tenant_id": tenant_of(session_id), "aud": "gateway", "exp": int(time.time()) + 3_600}
-    headers = {"authorization": f"Bearer {jwt.encode(said, SECRET, 'HS256')}"}
     for command in commands:
-        await backend.publish(command, headers=headers)
+        await backend.publish(command, headers=signed_for(session_id))
     return commands
+
+
+def signed_for(session_id: str) -> dict[str, str]:
+    """Return the header of the tenant of a session."""
+    said = {"tenant_id": tenant_of(session_id), "aud": "gateway", "exp": int(time.time()) + 3_600}
+    return {"authorization": f"Bearer {jwt.encode(said, SECRET, 'HS256')}"}
 
 
 def failures(backend: Backend, session_id: str) -> list[ErrorCode]:
@@ -113,6 +118,13 @@ async def test_no_more_wait_than_may(
         await eventually(lambda: len(failures(backend, "mallory.a")) >= 20, timeout_seconds=60)
         assert set(failures(backend, "mallory.a")) == {ErrorCode.RATE_LIMITED}
         assert await station.broker.depth(settings.topology.dead_commands) == 0
+
+        purge = QueuePurge(source="/backends/test", subject="mallory.a")
+        await backend.publish(purge, headers=signed_for("mallory.a"))
+        (late,) = await flood(backend, "mallory.a", 1)
+        assert isinstance(await backend.outcome(late.id, seconds=90), CommandFailed)
+        refused = [one for one in backend.events_of("mallory.a") if isinstance(one, CommandFailed)]
+        assert purge.id not in {one.correlationid for one in refused}, "it may end the waiting"
 
 
 async def test_what_has_no_worker_does_not_wait_in_the_way(
