@@ -177,6 +177,7 @@ def _show_sessions(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
 def _show_services(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     stats, pool, load = adapters.broker.stats(), adapters.database.pool, parts.reports.load
     metrics.broker_blocked.set(stats.blocked)
+    metrics.unsettled_bytes.set(stats.held_bytes)
     metrics.unconfirmed_seconds.set(stats.oldest_unconfirmed_seconds)
     if (keys := parts.tenants.keys) is not None:
         metrics.token_keys_unread_seconds.set(keys.unread_seconds)

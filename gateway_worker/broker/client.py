@@ -11,6 +11,7 @@ from gateway_contracts import MAX_COMMAND_BYTES
 from gateway_worker.broker.backlogs import Backlogs
 from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
@@ -36,6 +37,7 @@ class Broker:
         self._worker_id = worker_id
         self._topology = settings.topology
         self._counters = Counters()
+        self._intake = Intake(most_bytes=settings.unsettled_bytes)
         self._consuming, self._publishing = (
             ReconnectingConnection(
                 name=name,
@@ -43,8 +45,9 @@ class Broker:
                 settings=settings,
                 counters=self._counters,
                 largest=self._largest,
+                intake=intake,
             )
-            for name in ("consume", "publish")
+            for name, intake in (("consume", self._intake), ("publish", None))
         )
         self._declarer = Declarer(
             connection=self._consuming,
@@ -113,6 +116,7 @@ class Broker:
         self._consumer = CommandConsumer(
             sink=sink,
             connection=self._consuming,
+            intake=self._intake,
             declarer=self._declarer,
             publisher=self.publisher,
             backlogs=self._backlogs,
@@ -171,6 +175,7 @@ class Broker:
         return BrokerStats(
             **asdict(self._counters),
             in_flight=consumer.in_flight if consumer else 0,
+            held_bytes=self._intake.held_bytes,
             unconfirmed=self.publisher.unconfirmed,
             oldest_unconfirmed_seconds=self.publisher.oldest_unconfirmed_seconds,
             blocked=self._publishing.is_blocked(),

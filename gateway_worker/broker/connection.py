@@ -16,6 +16,7 @@ from aio_pika.exceptions import ConnectionClosed
 from yarl import URL
 
 from gateway_worker.broker.failures import as_dependency_error, as_rejected_login, bounded
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.oversize import Largest
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
@@ -41,6 +42,7 @@ class ReconnectingConnection:
         settings: Where the broker is and how long to wait.
         counters: Where reconnects are counted.
         largest: The largest body that is read whole; by default any.
+        intake: Says when to read more slowly; by default never.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class ReconnectingConnection:
         settings: BrokerSettings,
         counters: Counters,
         largest: Largest | None = None,
+        intake: Intake | None = None,
     ) -> None:
         self.name = name
         self._largest = largest
+        self._intake = intake
         self._settings = settings
         self._counters = counters
         query: dict[str, str | int] = {
@@ -199,7 +203,7 @@ class ReconnectingConnection:
         """Ask one host; the next time it is the next one's turn, also when this one is lost."""
         url = self._urls[0]
         self._urls.rotate(-1)
-        connection = Connection(url, largest=self._largest)
+        connection = Connection(url, largest=self._largest, intake=self._intake)
         async with asyncio.timeout(self._settings.connect_timeout_seconds):
             await connection.connect()
         return connection

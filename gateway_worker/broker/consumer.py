@@ -16,10 +16,11 @@ from gateway_contracts import Topology
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.backlogs import Backlogs
 from gateway_worker.broker.connection import ReconnectingConnection
-from gateway_worker.broker.delivery import CommandDelivery, Handle
+from gateway_worker.broker.delivery import CommandDelivery, Handle, excess
 from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
 from gateway_worker.broker.failures import is_cancelled
 from gateway_worker.broker.headers import AUTHORIZATION, TENANT, take_away_claims
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.oversize import read_cut
 from gateway_worker.broker.peer_queues import PeerQueues
 from gateway_worker.broker.prefetch import Prefetch, wide_enough
@@ -38,6 +39,9 @@ from gateway_worker.tenants.verifying import Claims, Verifier
 log = structlog.get_logger(__name__)
 
 MISSES_BEFORE_ACTION = 2
+SMALL_SHARES = 3
+"""So many times the memory of large commands may all that are held take before more are asked for:
+some 15,000 of 4 KiB, or 40,000 short ones. The prefetch has doubled then for the last time."""
 CANCELLED_LEAVE_SECONDS = 0.3
 """How long a consumer that was cancelled waits for the broker to let it go."""
 UPKEEP_PAUSE_SECONDS = 5.0
@@ -50,6 +54,7 @@ class CommandConsumer:
     Args:
         sink: Takes each new command.
         connection: The consuming connection.
+        intake: Counts what has come on it and is in memory.
         declarer: Makes sure that the queues are there.
         publisher: Takes the dead letters.
         backlogs: Watches the queues that others empty.
@@ -69,6 +74,7 @@ class CommandConsumer:
         *,
         sink: CommandSink,
         connection: ReconnectingConnection,
+        intake: Intake,
         declarer: Declarer,
         publisher: Publisher,
         backlogs: Backlogs,
@@ -85,12 +91,16 @@ class CommandConsumer:
         self._most_waiting = most_waiting
         self._verifier = verifier
         self._connection = connection
+        self._intake = intake
         self._declarer = declarer
         self._counters = counters
         self._settings = settings
         self._tracker = DeliveryTracker(
-            remembered=settings.remembered_commands, most_bytes=settings.unsettled_bytes
+            remembered=settings.remembered_commands,
+            most_bytes=settings.unsettled_bytes,
+            intake=intake,
         )
+        self._most_cost = SMALL_SHARES * settings.unsettled_bytes
         self._idle = asyncio.Event()
         self._idle.set()
         self._settlements = Settlements(
@@ -210,13 +220,17 @@ class CommandConsumer:
         """Let commands of the own queue come past those that are held without being settled.
 
         Cheap to call with every change: the prefetch grows by doubling, and is normal again when
-        nothing is held.
+        nothing is held. It grows no more once what is held takes several times the memory that
+        the bodies of large commands may take.
 
         Args:
             held: How many deliveries of the own queue are held now.
         """
-        self._own_size = wide_enough(self._settings.prefetch, held, now=self._own_size)
-        self._own.resize(self._own_size)
+        size = wide_enough(self._settings.prefetch, held, now=self._own_size)
+        if size > self._own_size and self._tracker.cost_bytes > self._most_cost:
+            return
+        self._own_size = size
+        self._own.resize(size)
 
     def pause_unassigned(self) -> None:
         """Take no more commands of sessions without an owner (there is no room). Idempotent."""
@@ -312,6 +326,7 @@ class CommandConsumer:
             # Where others wait in line, another consumer's turn would come with each change.
             prefetch=Prefetch(size=size, follows=worker_id == self._worker_id),
             connection=self._connection,
+            intake=self._intake,
             declarer=self._declarer,
             route=self._route,
             settings=settings,
@@ -405,9 +420,13 @@ class CommandConsumer:
             log.exception("command.not_accepted")
 
     def _excess(self, message: AbstractIncomingMessage, grant: Grant) -> Excess | None:
-        """Say why a command is more than may wait; what a worker sends on has been let in."""
+        """Say why a command is more than may wait, if it is.
+
+        What a worker sends on was let in there. Or it was not: then it is not here either, for it
+        does not keep its place among those of its session.
+        """
         if message.exchange == self._topology.internal:
-            return None
+            return excess(message)
         if grant.tenant is not None and 0 < self._most_waiting <= self._tracker.of_tenant(
             grant.tenant
         ):
@@ -459,7 +478,7 @@ class CommandConsumer:
                 async with asyncio.timeout(interval):
                     await self._is_upkeep_due.wait()
             self._is_upkeep_due.clear()
-            if not self._connection.is_up:
+            if not self._connection.is_up or self._intake.is_slow:
                 await asyncio.sleep(pause)
                 continue
             try:
@@ -471,7 +490,7 @@ class CommandConsumer:
 
     async def _look(self) -> None:
         """Ask the broker whether it has our consumer; act if it says no, or nothing, twice."""
-        if not self._connection.is_up or not self._own.is_active:
+        if not self._connection.is_up or not self._own.is_active or self._intake.is_slow:
             self._misses = 0
             return
         try:

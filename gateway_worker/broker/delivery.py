@@ -1,11 +1,12 @@
 """One command as the broker handed it over, with the handles to settle it by."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.ack_writer import AckWriter
-from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, KEY, STAGE
+from gateway_worker.broker.headers import ATTEMPT, CONTROL, EXCESS, FROM, HOP, HOPS, KEY, STAGE
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.commands.ports import Excess, Refusal, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
@@ -18,6 +19,9 @@ same one on its way back to that worker's queue: settling the first must not set
 so do two copies of a command that have different places in the order of its session: one that came
 the short way waits for what is older, and must not take along the one whose turn that is.
 """
+
+
+_EXCESSES: Mapping[str | None, Excess] = {one.value: one for one in Excess}
 
 
 class Handle(NamedTuple):
@@ -221,6 +225,11 @@ def stage(message: AbstractIncomingMessage) -> int | None:
 def hop(message: AbstractIncomingMessage) -> int | None:
     """Return the change of owner along which a message was forwarded last, or None."""
     return _epoch(message.headers.get(HOP))
+
+
+def excess(message: AbstractIncomingMessage) -> Excess | None:
+    """Return why a command was more than might wait at the worker that has sent it on, or None."""
+    return _EXCESSES.get(_text(message.headers.get(EXCESS)))
 
 
 def _epoch(value: object) -> int | None:

@@ -9,12 +9,17 @@ database does it.
 import enum
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop, stage
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.unsettled_bytes import UnsettledBytes
 from gateway_worker.tenants.grants import Grant
+
+OVERHEAD_BYTES: Final = 4_096
+"""What is in memory of a command beside its body."""
 
 
 class Arrival(enum.Enum):
@@ -35,9 +40,11 @@ class DeliveryTracker:
         remembered: How many settled commands are remembered.
         most_bytes: How much the bodies of those in work may take together, but for such as are
             being refused: else a sender's refusals would cost others their room.
+        intake: Counts all that is in memory, such as are being refused too.
     """
 
-    def __init__(self, *, remembered: int, most_bytes: int) -> None:
+    def __init__(self, *, remembered: int, most_bytes: int, intake: Intake) -> None:
+        self._intake = intake
         self._remembered = remembered
         self._bytes = UnsettledBytes(most=most_bytes)
         self._in_work: dict[Key, CommandDelivery] = {}
@@ -52,6 +59,11 @@ class DeliveryTracker:
     def of_tenant(self, tenant: str) -> int:
         """Return how many deliveries in work a tenant has sent."""
         return self._of_tenants[tenant]
+
+    @property
+    def cost_bytes(self) -> int:
+        """About what the deliveries in work take in memory, before they are read."""
+        return self._bytes.total + OVERHEAD_BYTES * len(self)
 
     def has_room_for(self, message: AbstractIncomingMessage, grant: Grant) -> bool:
         """Tell whether the body of one more command may be held until that is settled."""
@@ -95,9 +107,10 @@ class DeliveryTracker:
         """Note that a delivery is in work."""
         if (tenant := delivery.grant.tenant) is not None:
             self._of_tenants[tenant] += 1
+        size = len(delivery.message.body)
+        self._intake.hold(size)
         if delivery.excess is None:
-            message = delivery.message
-            self._bytes.add(_sender(message, delivery.grant), len(message.body))
+            self._bytes.add(_sender(delivery.message, delivery.grant), size)
         if delivery.key is None:
             self._anonymous.add(delivery)
         else:
@@ -123,9 +136,10 @@ class DeliveryTracker:
             del self._in_work[delivery.key]
         else:  # the same command has come again, and this is its forgotten past
             return
+        size = len(delivery.message.body)
+        self._intake.release(size)
         if delivery.excess is None:
-            message = delivery.message
-            self._bytes.remove(_sender(message, delivery.grant), len(message.body))
+            self._bytes.remove(_sender(delivery.message, delivery.grant), size)
         if (tenant := delivery.grant.tenant) is not None:
             self._of_tenants[tenant] -= 1
             if not self._of_tenants[tenant]:

@@ -26,6 +26,8 @@ PROBE = "probe"
 """Of `CONTROL`: it is looked for where it comes out, and says nothing else."""
 ATTEMPT = "wa-attempt"
 """How often a command was tried before it waited in a retry tier."""
+EXCESS = "wa-excess"
+"""Why a forwarded command was more than might wait where it was first: it is to be refused."""
 TENANT = "wa-tenant"
 """For whom a worker has verified a command; see `tenants`."""
 AUTHORIZATION = "authorization"
@@ -108,4 +110,4 @@ def take_away_claims(message: AbstractIncomingMessage) -> tuple[str, ...]:
     )
 
 
-_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, KEY, ATTEMPT, TENANT})
+_KNOWN = frozenset({FROM, HOPS, STAGE, HOP, CONTROL, KEY, ATTEMPT, EXCESS, TENANT})

@@ -29,6 +29,7 @@ from gateway_worker.broker.failures import RefusedError, ReturnedError
 from gateway_worker.broker.headers import (
     ATTEMPT,
     CONTROL,
+    EXCESS,
     FROM,
     HOP,
     HOPS,
@@ -345,6 +346,8 @@ class Publisher:
             headers[STAGE] = stage
         if came_from := delivery.came_from or delivery.origin:
             headers[FROM] = came_from
+        if delivery.excess is not None:
+            headers[EXCESS] = delivery.excess.value
         await self.publish_command(
             delivery.body,
             routing_key=self._topology.worker_key(worker_id),

@@ -29,7 +29,8 @@ class BrokerSettings(BaseModel):
             has got back is known only once all of it has come.
         unsettled_bytes: How much the bodies of commands may take together that were handed out and
             are not settled; of one tenant, or of one session that is nobody's, a quarter of it. A
-            command of more than 4 KiB that comes beyond that is refused.
+            command of more than 4 KiB that comes beyond that is refused, and if half as much again
+            is in memory all the same, the broker is read from slowly.
         heartbeat_seconds: A peer that is silent for three times as long is given up.
         connect_timeout_seconds: For one attempt to connect.
         startup_timeout_seconds: How long the first connection may take, over all attempts.
@@ -59,7 +60,7 @@ class BrokerSettings(BaseModel):
     prefetch: int = Field(128, ge=64, le=256)
     unassigned_prefetch: int = Field(16, ge=1, le=256)
     attended_prefetch: int = Field(10_000, ge=64, le=60_000)
-    unsettled_bytes: int = Field(134_217_728, ge=16_777_216)
+    unsettled_bytes: int = Field(67_108_864, ge=16_777_216)
     heartbeat_seconds: int = Field(10, ge=2, le=60)
     connect_timeout_seconds: float = Field(5.0, gt=0)
     startup_timeout_seconds: float = Field(30.0, gt=0)

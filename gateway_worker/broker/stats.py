@@ -51,6 +51,7 @@ class BrokerStats:
         unpublishable: Messages that the broker will never take.
         mended: Queues, exchanges and bindings that were found gone, and made again.
         in_flight: Commands handed out and not settled.
+        held_bytes: What the bodies of those over 4 KiB take, and of such as were not looked at yet.
         unconfirmed: Publications without a confirm so far.
         oldest_unconfirmed_seconds: Age of the oldest of them; grows while the broker blocks us.
         blocked: Whether the broker takes no publications (memory or disk alarm).
@@ -77,6 +78,7 @@ class BrokerStats:
     unpublishable: int
     mended: int
     in_flight: int
+    held_bytes: int
     unconfirmed: int
     oldest_unconfirmed_seconds: float
     blocked: bool

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -13,6 +13,7 @@ from gateway_contracts import new_id
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import UnansweredError, bounded
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.prefetch import Prefetch
 from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
@@ -59,6 +60,7 @@ class Subscription:
             for what was on its way to one that is cancelled would come late.
         prefetch: How many messages may be handed out and not settled.
         connection: The consuming connection.
+        intake: Counts what has come on it and is in memory.
         declarer: Makes sure that the queue is there before it is consumed; another worker's is
             waited for.
         route: Takes each message, and what settles it; must not block.
@@ -74,6 +76,7 @@ class Subscription:
         origin: str | None,
         prefetch: Prefetch,
         connection: ReconnectingConnection,
+        intake: Intake,
         declarer: Declarer,
         route: Route,
         settings: BrokerSettings,
@@ -84,6 +87,7 @@ class Subscription:
         self.origin = origin
         self._keeps_order = origin is not None
         self._prefetch = prefetch
+        self._intake = intake
         self._declarer = declarer
         self._route = route
         self._request_seconds = settings.request_timeout_seconds
@@ -154,6 +158,7 @@ class Subscription:
         self._set_wanted(wanted=True)
         kept, self._kept = self._kept, []
         for acks, message in kept:
+            self._intake.release(len(message.body))
             self._route(self, acks, message)
 
     def refuse(self, *, keeps_all: bool = False) -> None:
@@ -225,11 +230,17 @@ class Subscription:
                 task.cancel()
             self._counters.settle_failures += acks.pending
             self._tag, self._channel, self._acks = None, None, None
-            self._kept.clear()  # the broker has them
+            self._forget_kept()
             self._has_consumer = self._is_subscribed_here = False
             if not self._unanswered:
                 self._asked_at = None  # the loss of the channel is known otherwise
             self._reconciled.clear()
+
+    def _forget_kept(self) -> None:
+        """Drop what has come and was not looked at: the broker has it."""
+        for message in (*self._redelivered.finish(), *(kept for _, kept in self._kept)):
+            self._intake.release(len(message.body))
+        self._kept.clear()
 
     async def _reconcile(self, channel: Channel, acks: AckWriter) -> None:
         if self._is_wanted and self._tag is None:
@@ -344,14 +355,20 @@ class Subscription:
         if self._is_wanted or not (self._keeps_order or self._keeps_all):
             self._route(self, acks, message)
         else:
+            self._intake.hold(len(message.body))
             self._kept.append((acks, message))
 
     def _sort_in(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:
         returns = returns_of(message.headers) if message.redelivered else None
-        for one in self._redelivered.add(message, returns=returns):
-            self._hand_on(acks, one)
+        self._intake.hold(len(message.body))
+        self._hand_on_sorted(acks, self._redelivered.add(message, returns=returns))
         if not self._redelivered.is_done:
             self._has_redelivered.set()
+
+    def _hand_on_sorted(self, acks: AckWriter, messages: Sequence[AbstractIncomingMessage]) -> None:
+        for message in messages:
+            self._intake.release(len(message.body))
+            self._hand_on(acks, message)
 
     async def _gather(self, channel: Channel, acks: AckWriter) -> None:
         """Hand on what the queue has got back as soon as all of it has come.
@@ -367,8 +384,7 @@ class Subscription:
                 await asyncio.wait({counting}, timeout=_GATHERING_SECONDS)
             if not counting.done() or not counting.result():
                 log.warning("consumer.order_not_known", queue=self.queue)
-            for message in self._redelivered.finish():
-                self._hand_on(acks, message)
+            self._hand_on_sorted(acks, self._redelivered.finish())
             await counting  # its request is not to be cancelled: the channel would end with it
         except GatewayError as error:
             # The channel is lost, and what has come on it comes again on the next one.

@@ -18,6 +18,7 @@ from aio_pika.message import decode_expiration
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.oversize import Cutter
 
 log = structlog.get_logger(__name__)
@@ -46,11 +47,19 @@ class FrameReader:
     Args:
         reader: Where the frames come from.
         cutter: Cuts bodies that are too large.
+        intake: Says when to read more slowly.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, *, cutter: Cutter | None = None) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        *,
+        cutter: Cutter | None = None,
+        intake: Intake | None = None,
+    ) -> None:
         self._reader = reader
         self._cutter = cutter
+        self._intake = intake
         self._come = b""
         self._at = 0  # where in it the next frame begins
         self._head = self._content = b""
@@ -96,6 +105,8 @@ class FrameReader:
     async def _take(self, size: int) -> bytes:
         """Return the next bytes. Raises `IncompleteReadError` if there will not be so many."""
         while (end := self._at + size) > len(self._come):
+            if self._intake is not None and self._intake.is_slow:
+                await self._intake.pause()
             more = await self._reader.read(READ_BYTES)
             self._come, self._at = self._come[self._at :] + more, 0
             if not more:

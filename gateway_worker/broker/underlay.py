@@ -41,6 +41,7 @@ from aiormq.exceptions import ChannelAccessRefused
 from pamqp.base import Frame
 from yarl import URL
 
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.oversize import Cutter, Largest
 from gateway_worker.broker.publish_frames import Publication, publish_frames
 from gateway_worker.broker.tolerant_transport import FrameReader
@@ -199,14 +200,17 @@ class Connection(aio_pika.Connection):
     Args:
         url: Where the broker is, with aiormq's parameters in its query.
         largest: The largest body that is read whole; by default any.
+        intake: Says when to read more slowly; by default never.
     """
 
     CHANNEL_CLASS = Channel
 
-    def __init__(self, url: URL, *, largest: Largest | None = None) -> None:
+    def __init__(
+        self, url: URL, *, largest: Largest | None = None, intake: Intake | None = None
+    ) -> None:
         super().__init__(url)
         # aio-pika passes what it does not know on to aiormq.
-        self.kwargs["transport_factory"] = TolerantTransport(largest=largest)
+        self.kwargs["transport_factory"] = TolerantTransport(largest=largest, intake=intake)
 
     @property
     def is_open(self) -> bool:
@@ -249,10 +253,12 @@ class TolerantTransport(TransportFactory):
 
     Args:
         largest: The largest body that is read; by default any.
+        intake: Says when to read more slowly; by default never.
     """
 
-    def __init__(self, *, largest: Largest | None = None) -> None:
+    def __init__(self, *, largest: Largest | None = None, intake: Intake | None = None) -> None:
         self._largest = largest
+        self._intake = intake
 
     async def create(
         self, url: URL, **kwargs: Any
@@ -261,4 +267,5 @@ class TolerantTransport(TransportFactory):
         factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, writer = await factory.create(url, **kwargs)
         cutter = Cutter(largest=self._largest) if self._largest else None
-        return cast("asyncio.StreamReader", FrameReader(reader, cutter=cutter)), writer
+        frames = FrameReader(reader, cutter=cutter, intake=self._intake)
+        return cast("asyncio.StreamReader", frames), writer

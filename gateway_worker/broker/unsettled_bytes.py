@@ -5,11 +5,10 @@ they take is not bounded by that: a command may have 256 KiB. So there is a boun
 one sender has a share. What is small is never refused for it, for its number bounds it.
 """
 
-from collections import Counter
 from typing import Final
 
-SMALL_BYTES: Final = 4_096
-"""A text, a query: a body of this size counts, but is never too much."""
+from gateway_worker.broker.intake import SMALL_BYTES
+
 SENDERS: Final = 4
 """One sender has the part of the bytes that it would have if there were so many."""
 
@@ -26,25 +25,25 @@ class UnsettledBytes:
 
     def __init__(self, *, most: int) -> None:
         self._most = most
-        self._of_senders: Counter[str] = Counter()
+        self._of_senders: dict[str, int] = {}
         self.total = 0
 
     def have_room(self, sender: str, size_bytes: int) -> bool:
         """Tell whether a body of a sender may be added."""
         return size_bytes <= SMALL_BYTES or (
             self.total + size_bytes <= self._most
-            and self._of_senders[sender] + size_bytes <= self._most // SENDERS
+            and self._of_senders.get(sender, 0) + size_bytes <= self._most // SENDERS
         )
 
     def add(self, sender: str, size_bytes: int) -> None:
         """Count a body, whether there is room for it or not."""
         self.total += size_bytes
-        self._of_senders[sender] += size_bytes
+        self._of_senders[sender] = self._of_senders.get(sender, 0) + size_bytes
 
     def remove(self, sender: str, size_bytes: int) -> None:
         """Count a body no more."""
         self.total -= size_bytes
-        left = self._of_senders[sender] - size_bytes
+        left = self._of_senders.get(sender, 0) - size_bytes
         if left > 0:
             self._of_senders[sender] = left
         else:

@@ -64,10 +64,12 @@ class Deferred:
 
 
 class Excess(StrEnum):
-    """Why a command is more than may wait at a worker; the value is for its sender."""
+    """Why a command is more than may wait at a worker."""
 
-    COMMANDS = "as many of the tenant's commands wait as may wait"
-    BYTES = "the commands that wait take as much memory as they may"
+    COMMANDS = "commands"
+    """As many of its tenant wait as may."""
+    BYTES = "bytes"
+    """Those that wait take as much memory as they may."""
 
 
 class Delivery(Protocol):

@@ -22,11 +22,15 @@ from gateway_worker.errors import CancelledError, TooManyCommandsError
 from gateway_worker.tenants.quotas import TenantShares
 
 _EXCESS_SECONDS: Final = 10.0
+_EXCESSES: Final = {
+    Excess.COMMANDS: "as many of the tenant's commands wait as may wait",
+    Excess.BYTES: "the commands that wait take as much memory as they may",
+}
 
 
 def too_much(excess: Excess) -> TooManyCommandsError:
     """Return why a command is refused that is more than may wait."""
-    return TooManyCommandsError(excess.value, retry_after_seconds=_EXCESS_SECONDS)
+    return TooManyCommandsError(_EXCESSES[excess], retry_after_seconds=_EXCESS_SECONDS)
 
 
 class TenantTurns:

@@ -36,6 +36,7 @@ class Metrics:
         queue_wait_seconds: From delivery until a command's turn in its session's mailbox.
         commands_waiting: Commands in mailboxes.
         commands_held: Commands that wait for those in a former owner's queue.
+        unsettled_bytes: What the bodies over 4 KiB take of commands that are not settled.
         commands_misrouted: Commands that came another way than by the key of their session.
         dead_letters: Commands that went to the dead letters.
         pacing_seconds: For how long messages were held back, by what (see `PACED_BY`).
@@ -136,6 +137,7 @@ class Metrics:
     queue_wait_seconds: Histogram
     commands_waiting: Gauge
     commands_held: Gauge
+    unsettled_bytes: Gauge
     commands_misrouted: Counter
     dead_letters: Counter
     pacing_seconds: Histogram

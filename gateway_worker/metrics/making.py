@@ -209,6 +209,9 @@ def _commands(make: _Maker) -> dict[str, Any]:
         "commands_held": make.gauge(
             "commands_held", "Commands that wait for those in a former owner's queue."
         ),
+        "unsettled_bytes": make.gauge(
+            "unsettled_bytes", "Bodies over 4 KiB of commands that are not settled."
+        ),
         "commands_misrouted": make.counter(
             "commands_misrouted", "Commands not published with their session id as routing key."
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway_contracts.envelope import WorkerEventEnvelope
 from gateway_worker.commands.forwarding import CommandForwarder
-from gateway_worker.commands.ports import Delivery
+from gateway_worker.commands.ports import Delivery, Excess
 from gateway_worker.errors import DependencyError
 from gateway_worker.health.capacity import CapacityEvents
 from gateway_worker.health.heartbeat import WorkerEvents
@@ -21,6 +21,7 @@ class Published:
         kind: What a peer message says; None for a command.
         stage: What a command that was passed on says of the queue that it was first in.
         hop: What it says of the way that it came.
+        excess: Why it was more than might wait; None if it was not.
     """
 
     body: bytes
@@ -28,6 +29,7 @@ class Published:
     kind: str | None = None
     stage: int | None = None
     hop: int | None = None
+    excess: Excess | None = None
 
 
 class MemoryPublications(PeerMessages, CommandForwarder, WorkerEvents, CapacityEvents):
@@ -58,7 +60,13 @@ class MemoryPublications(PeerMessages, CommandForwarder, WorkerEvents, CapacityE
         """Keep it for that worker."""
         self._check()
         self.to_workers[worker_id].append(
-            Published(body=delivery.body, message_id=delivery.message_id, stage=stage, hop=hop)
+            Published(
+                body=delivery.body,
+                message_id=delivery.message_id,
+                stage=stage,
+                hop=hop,
+                excess=delivery.excess,
+            )
         )
 
     async def publish_worker_event(self, message: WorkerEventEnvelope) -> None:

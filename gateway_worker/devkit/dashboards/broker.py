@@ -107,6 +107,11 @@ BROKER = Board(
                     Unit.NUMBER,
                     ("sum by (instance) (gateway_broker_objects_mended_total)", "{{instance}}"),
                 ),
+                lines(
+                    "Large commands in memory",
+                    Unit.BYTES,
+                    ("sum by (instance) (gateway_unsettled_bytes)", "{{instance}}"),
+                ),
             ),
         ),
     ),

@@ -10,9 +10,10 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_contracts import WorkerCapacity, WorkerCapacityData, encode, parse_event
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.broker.delivery import CommandDelivery
+from gateway_worker.broker.delivery import CommandDelivery, excess
 from gateway_worker.broker.headers import CONTROL, HOP, STAGE
 from gateway_worker.commands.forwarding import CommandForwarder
+from gateway_worker.commands.ports import Excess
 from gateway_worker.errors import DependencyError
 from gateway_worker.health.capacity import CapacityEvents
 from gateway_worker.health.heartbeat import WorkerEvents
@@ -57,6 +58,7 @@ def published(message: AbstractIncomingMessage) -> Published:
         kind=headers.get(CONTROL),
         stage=headers.get(STAGE),
         hop=headers.get(HOP),
+        excess=excess(message),
     )
 
 
@@ -121,7 +123,9 @@ async def place(
         yield await at_the_broker(settings, backend, stack)
 
 
-def command(body: bytes, message_id: str | None) -> CommandDelivery:
+def command(
+    body: bytes, message_id: str | None, *, excess: Excess | None = None
+) -> CommandDelivery:
     """Return a command that came to the worker."""
     return CommandDelivery(
         message=message(body, message_id=message_id),
@@ -130,6 +134,7 @@ def command(body: bytes, message_id: str | None) -> CommandDelivery:
         queue="q",
         origin=WORKER,
         settler=MemorySettler(),
+        excess=excess,
     )
 
 
@@ -161,9 +166,12 @@ async def test_a_command_that_is_passed_on_keeps_body_and_id(place: Place) -> No
     settled = command(b"{}", "c1")
     await place.commands.pass_on(settled, worker_id=PEER, stage=2, hop=5)
     await place.commands.pass_on(command(b"[]", None), worker_id=PEER, stage=None, hop=6)
-    first, second = await place.got(2)
+    too_much = command(b"()", "c3", excess=Excess.BYTES)
+    await place.commands.pass_on(too_much, worker_id=PEER, stage=None, hop=6)
+    first, second, third = await place.got(3)
     assert first == Published(body=b"{}", message_id="c1", stage=2, hop=5)
     assert (second.body, second.stage, second.hop) == (b"[]", None, 6)
+    assert (first.excess, third.excess) == (None, Excess.BYTES)
     assert not settled.is_settled
 
 

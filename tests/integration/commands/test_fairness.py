@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aio_pika
 import jwt
 import pytest
 
@@ -17,6 +18,7 @@ from gateway_contracts import (
     QueuePurge,
     SessionGetStatus,
     TextToSend,
+    encode,
 )
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.broker import BrokerSettings
@@ -28,7 +30,7 @@ from gateway_worker.tenants.settings import TenantSettings
 from gateway_worker.tenants.verifying import Verifier
 from tests.integration.commands.conftest import STOPPED
 from tests.integration.commands.support import working
-from tests.integration.storage.db.support import opened, session_row
+from tests.integration.storage.db.support import OTHER, WORKER, opened, session_row
 from tests.support.eventually import eventually
 
 SECRET = "a-secret-that-only-this-test-knows"
@@ -40,8 +42,8 @@ PER_SECOND = 5.0
 
 @pytest.fixture
 async def two_tenants(database_url: str) -> AsyncIterator[Database]:
-    """A session of each."""
-    rows = [session_row(f"{tenant}.a", **STOPPED) for tenant in ("acme", "mallory")]
+    """A session of each, and a second one of one of them."""
+    rows = [session_row(name, **STOPPED) for name in ("acme.a", "mallory.a", "mallory.b")]
     async with opened(database_url, *rows) as database:
         yield database
 
@@ -164,6 +166,96 @@ async def test_no_more_bytes_wait_than_may(
         await eventually(lambda: len(failures(backend, "mallory.a")) == 16, timeout_seconds=60)
         assert set(failures(backend, "mallory.a")) == {ErrorCode.RATE_LIMITED}
         await eventually(lambda: station.consumer.in_flight == 20 - 16 + 5, timeout_seconds=60)
+
+
+async def test_a_tenant_that_has_its_share_of_the_bytes_leaves_the_others_theirs(
+    two_tenants: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """However many sessions it has; refused commands are told under their ids, each once."""
+    bounded = settings.model_copy(update={"unsettled_bytes": 400_000})
+    slow = shares(per_second=0.01, burst=1)
+    async with working(
+        two_tenants, bounded, tmp_path, shares=slow, verifier=verifier(), most_waiting=1_000
+    ) as station:
+        await flood(backend, "mallory.a", 1)
+        theirs = [long_text(f"mallory.{name}") for name in "abab" * 5]
+        for command in theirs:
+            await backend.publish(command, headers=signed_for("mallory.a"))
+        mine = long_text("acme.a")
+        await backend.publish(mine, headers=signed_for("acme.a"))
+        told = await backend.outcome(mine.id, seconds=90)
+        assert isinstance(told, CommandFailed)
+        assert told.data.error.code is ErrorCode.SESSION_NOT_CONNECTED
+
+        sessions = ("mallory.a", "mallory.b")
+        waiting = {command.id for command in theirs[:4]}
+
+        def ended() -> Counter[str | None]:
+            events = (event for name in sessions for event in backend.events_of(name))
+            return Counter(one.correlationid for one in events if isinstance(one, CommandFailed))
+
+        await eventually(lambda: len(ended()) == len(theirs) - 4, timeout_seconds=60)
+        assert ended() == Counter(command.id for command in theirs[4:])
+        assert set(failures(backend, "mallory.a")) == {ErrorCode.RATE_LIMITED}
+        await eventually(lambda: station.consumer.in_flight == len(waiting), timeout_seconds=60)
+        assert await station.broker.depth(settings.topology.dead_commands) == 0
+
+
+async def test_what_waited_when_a_worker_died_is_not_refused_by_the_next(
+    two_tenants: Database, settings: BrokerSettings, backend: Backend, tmp_path: Path
+) -> None:
+    """It was let in, and may have begun. What was refused is told the same once more."""
+    slow = shares(per_second=0.01, burst=1)
+    async with working(two_tenants, settings, tmp_path, shares=slow) as station:
+        (first,) = await flood(backend, "mallory.a", 1)
+        assert isinstance(await backend.outcome(first.id, seconds=90), CommandSucceeded)
+        theirs = [long_text("mallory.a") for _ in range(10)]
+        for command in theirs:
+            await backend.publish(command)
+        await eventually(lambda: station.consumer.in_flight >= len(theirs))
+
+    bounded = settings.model_copy(update={"unsettled_bytes": 400_000})
+    async with working(two_tenants, bounded, tmp_path, shares=slow) as station:
+        await eventually(lambda: station.consumer.in_flight >= len(theirs), timeout_seconds=60)
+        late = long_text("mallory.a")
+        await backend.publish(late)
+        told = await backend.outcome(late.id, seconds=90)
+        assert isinstance(told, CommandFailed)
+        assert told.data.error.code is ErrorCode.RATE_LIMITED
+        assert {one.id for one in theirs}.isdisjoint(
+            event.correlationid
+            for event in backend.events_of("mallory.a")
+            if isinstance(event, CommandFailed) and event.data.error.code is ErrorCode.RATE_LIMITED
+        )
+        await backend.publish(late)
+        await eventually(lambda: failures(backend, "mallory.a").count(ErrorCode.RATE_LIMITED) == 2)
+
+
+async def test_what_is_too_much_at_a_former_owner_is_refused_by_the_owner(
+    database_url: str, settings: BrokerSettings, backend: Backend, tmp_path: Path, amqp_url: str
+) -> None:
+    """It has lost its place among those of its session: it must not come in by another way."""
+    topology = settings.topology
+    bounded = settings.model_copy(update={"unsettled_bytes": 40_000})
+    async with (
+        opened(database_url, session_row("acme.a", **STOPPED, worker_id=OTHER)) as database,
+        working(database, bounded, tmp_path / "former"),
+        working(database, settings, tmp_path / "owner", worker_id=OTHER),
+        await aio_pika.connect(amqp_url) as connection,
+    ):
+        channel = await connection.channel()
+        former = await channel.get_queue(topology.worker_queue(WORKER))
+        await former.bind(topology.commands, routing_key="former")
+        large, small = long_text("acme.a"), status("acme.a")
+        for command in (large, small):
+            await backend.publish_raw(
+                encode(command), session_id="former", message_id=command.id, kind=command.type
+            )
+        told = await backend.outcome(large.id, seconds=90)
+        assert isinstance(told, CommandFailed)
+        assert told.data.error.code is ErrorCode.RATE_LIMITED
+        assert isinstance(await backend.outcome(small.id, seconds=90), CommandSucceeded)
+        assert failures(backend, "acme.a") == [ErrorCode.RATE_LIMITED]
 
 
 def long_text(session_id: str) -> MessageSend:

@@ -11,6 +11,7 @@ from pamqp.header import ContentHeader
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
+from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.underlay import Channel
 from gateway_worker.commands.ports import Excess, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
@@ -85,7 +86,8 @@ def enter(
 @pytest.fixture
 def tracker() -> DeliveryTracker:
     """Return a tracker that remembers little."""
-    return DeliveryTracker(remembered=2, most_bytes=4 * LARGE)
+    most = 4 * LARGE
+    return DeliveryTracker(remembered=2, most_bytes=most, intake=Intake(most_bytes=most))
 
 
 def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway_worker.broker.unsettled_bytes import SENDERS, SMALL_BYTES, UnsettledBytes
+from gateway_worker.broker.intake import SMALL_BYTES
+from gateway_worker.broker.unsettled_bytes import SENDERS, UnsettledBytes
 
 SHARE = 10 * SMALL_BYTES
 
