@@ -54,7 +54,10 @@ def judge_inbound(history: History) -> Inbound:
 
 
 def held_on_disk(history: History, takeovers: Takeovers) -> frozenset[_Key]:
-    """Return what a former owner's host may have confirmed of a session that was taken over."""
+    """Return what a former owner's host may have had of a session that was taken over.
+
+    It had what it has confirmed. A post nobody sees it confirm, so that its own moment counts.
+    """
     arrivals: dict[_Key, EventSeen] = {}
     for told in history.events_seen:
         if told.kind is Kind.RECEIVED:
@@ -62,9 +65,9 @@ def held_on_disk(history: History, takeovers: Takeovers) -> frozenset[_Key]:
     return frozenset(
         _key(one)
         for one in history.sent_by_phones
-        if one.confirmed_at is not None
+        if (arrived_at := one.at if one.is_post else one.confirmed_at) is not None
         and (arrival := arrivals.get(_key(one))) is not None
-        and takeovers.explain(arrival, arrived_at=one.confirmed_at)
+        and takeovers.explain(arrival, arrived_at=arrived_at)
     )
 
 

@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway_contracts import CommandSucceeded, CommandSucceededData, StatusInfo
+from gateway_contracts import (
+    CommandSucceeded,
+    CommandSucceededData,
+    SessionState,
+    StatusInfo,
+    StatusReason,
+)
 from gateway_worker.devkit.chaos.audit import Breach, audit
 from gateway_worker.devkit.chaos.audit.arrivals import POST_SECONDS
 from gateway_worker.devkit.chaos.event_recorder import seen_in
@@ -69,6 +75,27 @@ def test_posts_of_a_channel_keep_their_order() -> None:
         story.tell(kind=Kind.RECEIVED, message_id=message_id)
 
     assert breaches(story) == [Breach.OUT_OF_ORDER]
+
+
+@pytest.mark.parametrize("case", ["taken over", "handed over", "posted when the new one was there"])
+def test_a_post_from_a_dead_workers_disk_has_no_order(case: str) -> None:
+    """It came to the former owner, which passes it on when it is back; nothing else is late."""
+    story = Story.linked()
+    moved = StatusReason.HANDED_OVER if case == "handed over" else StatusReason.TAKEN_OVER
+    is_late = case == "taken over"
+    if case != "posted when the new one was there":
+        story.write("p0", is_post=True, stream="news")
+    story.status(SessionState.CONNECTING, moved, worker="b")
+    story.status(SessionState.CONNECTED, StatusReason.LOGIN_SUCCEEDED, worker="b")
+    story.now += 5
+    if case == "posted when the new one was there":
+        story.write("p0", is_post=True, stream="news")
+    story.write("p1", is_post=True, stream="news")
+    for message_id in ("p1", "p0"):
+        story.tell(kind=Kind.RECEIVED, message_id=message_id)
+
+    assert [one.identity for one in audit(story.history()).late] == ["p0"] * is_late
+    assert breaches(story) == [Breach.OUT_OF_ORDER] * (not is_late)
 
 
 def test_the_outcome_of_a_status_post_names_it() -> None:
