@@ -12,6 +12,7 @@ import asyncpg
 
 from gateway_worker.sessions.found_sends import CONTENT, FoundSend
 from gateway_worker.storage.db.changes import statements as sql
+from gateway_worker.storage.db.changes.other_ids import are_number_and_lid, are_two_people
 from gateway_worker.storage.db.changes.steps import Step
 from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.documents import mapping_text, model_text, result_text
@@ -37,13 +38,16 @@ NAME_MESSAGE = """
 message; $5 its chat; $6 its content; $7 its time; $8 the command. Does nothing if that has another
 end."""
 
-IS_CONFIRMED = """
+IS_CONFIRMED = f"""
     SELECT EXISTS (
-        SELECT FROM receipts WHERE session_id = $1::text AND message_id = $2::text
+        SELECT FROM receipts AS r WHERE r.session_id = $1::text AND r.message_id = $2::text
+            AND (r.chat = $3::text OR r.chat = r.participant
+                AND {are_number_and_lid("r.chat", "$3::text")}
+                AND NOT {are_two_people("$1::text", "r.chat", "$3::text")})
     )
-"""
-"""$1 a session; $2 a message of its own, whose id the library has drawn at random. The chat is not
-looked at: the disk knows it by one of its ids, the receipt may have come under the other."""
+"""  # noqa: S608 - constant terms
+"""$1 a session; $2 a message of its own; $3 its chat as the disk knows it. A receipt may have come
+under the person's other id."""
 
 
 async def write_found(connection: Connection, steps: Iterable[Step]) -> None:
@@ -59,7 +63,7 @@ async def write_found(connection: Connection, steps: Iterable[Step]) -> None:
             continue
         await _name(connection, step.change.session_id, found)
         is_over = found.sent is not None or await connection.fetchval(
-            IS_CONFIRMED, step.change.session_id, found.message_id
+            IS_CONFIRMED, step.change.session_id, found.message_id, found.chat
         )
         step.repeated = not (is_over and await _resolve(connection, step.change.session_id, found))
 

@@ -5,6 +5,7 @@ instead of blocking each other. A round trip costs more than what is done in it,
 depend on an answer shares a statement.
 """
 
+from gateway_worker.storage.db.changes.other_ids import are_number_and_lid
 from gateway_worker.storage.db.leases import TAKES_MORE
 
 LOCK_SESSIONS = """
@@ -16,7 +17,7 @@ LOCK_SESSIONS = """
 LOCK_WORKER = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7449355))"
 """$1 the worker's id. For changes without a session to lock: one commit of a worker at a time."""
 
-TAKE_UP = """
+TAKE_UP = f"""
     WITH finished AS (
         INSERT INTO commands AS c
             (id, session_id, type, state, outcome, epoch, attempts, worker_id, finished_at)
@@ -68,17 +69,23 @@ TAKE_UP = """
                     AND c.type IN ('wa.message.send.v1', 'wa.status.post.v1', 'wa.status.delete.v1')
                     AND c.id NOT IN (SELECT id FROM finished)
             ) AS early,
-            coalesce(m.uncertain, false) AS uncertain
+            coalesce(m.uncertain, false) AS uncertain,
+            u.sent_by IS NULL AND coalesce(m.is_other, false) AS is_other
         FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[],
             $26::timestamptz[], $27::text[], $28::boolean[], $29::text[], $30::text[])
             WITH ORDINALITY AS u(session_id, message_id, chat, participant, status, timestamp, lid,
                 waits, sent_by, sent_as, place)
         LEFT JOIN LATERAL (
-            SELECT m.command_id, m.client_ref, m.uncertain, true AS known FROM messages AS m
+            SELECT m.command_id, m.client_ref, m.uncertain, true AS known,
+                m.chat NOT IN (u.chat, coalesce(u.lid, u.chat)) AS is_other
+            FROM messages AS m
             WHERE m.session_id = u.session_id AND m.message_id = u.message_id
-                AND m.direction = 'out'
-                AND m.chat IN (u.chat, CASE WHEN u.chat = u.participant THEN u.lid END)
-            ORDER BY m.command_id LIMIT 1
+                AND m.direction = 'out' AND (
+                    m.chat IN (u.chat, CASE WHEN u.chat = u.participant THEN u.lid END)
+                    OR u.chat = u.participant AND coalesce(u.lid, u.chat) = u.chat
+                        AND {are_number_and_lid("u.chat", "m.chat")}
+                )
+            ORDER BY is_other, m.command_id LIMIT 1
         ) AS m ON true
     ), noted AS (
         INSERT INTO receipts (session_id, message_id, chat, participant, status, timestamp)
@@ -90,12 +97,13 @@ TAKE_UP = """
     SELECT id, NULL, NULL, NULL, NULL FROM finished
     UNION ALL SELECT session_id, message_id, chat, direction, sender FROM stored
     UNION ALL SELECT session_id, message_id, chat, participant, status FROM noted
-    UNION ALL SELECT NULL, 'receipt ' || place, command_id,
-        CASE WHEN early THEN 'early' WHEN uncertain THEN 'uncertain' END, client_ref FROM asked
+    UNION ALL SELECT NULL, CASE WHEN is_other THEN 'other ' ELSE 'receipt ' END || place,
+        command_id, CASE WHEN early THEN 'early' WHEN uncertain THEN 'uncertain' END, client_ref
+    FROM asked
         WHERE early OR command_id IS NOT NULL
     UNION ALL SELECT NULL, 'message ' || place, command_id,
         CASE WHEN uncertain THEN 'uncertain' END, client_ref FROM shown
-"""
+"""  # noqa: S608 - constant terms
 """$1 the worker's id; $2-8 outcomes; $9-20 messages; $21-30 receipts. `ends` is the command whose
 end the row belongs to, if any: without it, no row. `lid` is a person's other id, under which a row
 of before may be. `sent_by` is the command that sent a receipt's message in this batch, `sent_as`
@@ -105,7 +113,8 @@ Returns the keys of what is new, a command's with its id alone. A command's firs
 that has its end already is not returned. Then, behind a NULL, of each receipt whose message a
 command has sent, and of each message that one has sent and that another device shows, its place
 (from 1), that command, whether it is held back (`early`) or was not known to have been sent
-(`uncertain`), and the client_ref.
+(`uncertain`), and the client_ref. The receipt is an `other` if it names a LID and the message has
+been sent to a number, or the other way round: that is to be doubted (see `other_ids`).
 """
 
 KEEP_MEDIA = """

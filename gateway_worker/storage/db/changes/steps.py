@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from gateway_contracts import ChatMerged, CommandResolved
-from gateway_worker.sessions.changes import Change, Committed, OutboxRow
+from gateway_worker.sessions.changes import Change, Committed, Direction, OutboxRow
 from gateway_worker.storage.db.changes.bodies import Draft
 
 Key = tuple[str, str, str, str, str]
@@ -146,16 +146,41 @@ def segments(steps: Sequence[Step]) -> Iterator[list[Step]]:
     """Cut a batch so that no part has a change behind its session's deletion or transfer.
 
     Within a part the order of the statements is free; a deletion or a transfer ends what came
-    before it, and what comes after it finds the session gone.
+    before it, and what comes after it finds the session gone. Nor has a part a message of the
+    account's own and a receipt of it that names another chat: whether that is the same person's is
+    asked of what is stored.
     """
     part: list[Step] = []
     gone: set[str] = set()
+    named = _NamedMessages()
     for step in steps:
-        if step.change.session_id in gone:
+        if step.change.session_id in gone or not named.add(step.change):
             yield part
-            part, gone = [], set()
+            part, gone, named = [], set(), _NamedMessages()
+            named.add(step.change)
         part.append(step)
         if step.change.delete or step.change.transfer is not None:
             gone.add(step.change.session_id)
     if part:
         yield part
+
+
+class _NamedMessages:
+    """The account's own messages in a part of a batch, and those that its receipts name."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[str, str], str] = {}
+        self._confirmed: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, change: Change) -> bool:
+        """Take a change; False if its message or receipt contradicts what there is by its chat."""
+        message, receipt = change.message, change.receipt
+        if receipt is not None:
+            which = (change.session_id, receipt.message_id)
+            self._confirmed.setdefault(which, set()).add(receipt.chat)
+            return self._sent.get(which, receipt.chat) == receipt.chat
+        if message is not None and message.direction is Direction.OUT:
+            which = (change.session_id, message.message_id)
+            self._sent[which] = message.chat
+            return self._confirmed.get(which, {message.chat}) == {message.chat}
+        return True

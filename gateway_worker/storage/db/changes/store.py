@@ -28,6 +28,7 @@ from gateway_worker.storage.db.changes.columns import (
 from gateway_worker.storage.db.changes.deferred import write_deferred
 from gateway_worker.storage.db.changes.fast_path import FastPath, Known, sender_of, sent_in
 from gateway_worker.storage.db.changes.found_sends import write_found
+from gateway_worker.storage.db.changes.other_ids import distrust
 from gateway_worker.storage.db.changes.past import note_arrived
 from gateway_worker.storage.db.changes.reads import write_reads
 from gateway_worker.storage.db.changes.resolving import resolve
@@ -208,10 +209,11 @@ class PostgresChangeStore:
         await skip_told(connection, live(rare))
         await write_found(connection, live(rare))
         await name_votes(connection, steps)
-        await self._take_up(connection, steps)
+        doubted = await self._take_up(connection, steps)
         await write_deferred(connection, rare, worker_id=self._worker_id)
         await self._write_media(connection, rare)
         await self._chats.name(connection, live(steps))
+        await distrust(connection, doubted)
         await resolve(connection, live(steps), worker_id=self._worker_id)
         await write_timers(connection, live(rare))
         await write_notes(connection, live(rare))
@@ -306,8 +308,11 @@ class PostgresChangeStore:
         now = (locked.epoch, locked.worker_id)
         return now == (change.epoch + 1, change.transfer.to_worker)
 
-    async def _take_up(self, connection: Connection, steps: Sequence[Step]) -> None:
-        """Write outcomes, messages and receipts; find out which steps are repetitions."""
+    async def _take_up(self, connection: Connection, steps: Sequence[Step]) -> list[Step]:
+        """Write outcomes, messages and receipts; find out which steps are repetitions.
+
+        Returns the receipts whose message was found under another id than theirs.
+        """
         first: dict[str, Step] = {}
         for step in live(steps):
             if (outcome := step.change.outcome) is not None:
@@ -316,7 +321,7 @@ class PostgresChangeStore:
         messages = [step for step in live(steps) if step.change.message is not None]
         receipts = [step for step in live(steps) if step.change.receipt is not None]
         if not (first or messages or receipts):
-            return
+            return []
         sent = sent_in(step.change for step in messages)
         by_batch = [sender_of(step.change, sent) for step in receipts]
         taken = await connection.fetch(
@@ -327,7 +332,7 @@ class PostgresChangeStore:
             *receipt_columns([step.change for step in receipts], by_batch),
         )
         new = {tuple(row) for row in taken}
-        _note_senders(new, messages, receipts)
+        doubted = _note_senders(new, messages, receipts)
         for step, sender in zip(receipts, by_batch, strict=True):
             step.sender = sender if sender.is_uncertain else step.sender
         for key, step in first.items():
@@ -340,6 +345,7 @@ class PostgresChangeStore:
             else:
                 step.repeated = step.change.outcome is None
         await note_arrived(connection, messages)
+        return doubted
 
     @staticmethod
     async def _write_media(connection: Connection, steps: Sequence[Step]) -> None:
@@ -440,11 +446,18 @@ class PostgresChangeStore:
 
 def _note_senders(
     rows: Iterable[tuple[Any, ...]], messages: Sequence[Step], receipts: Sequence[Step]
-) -> None:
-    """Note what has been found of messages of the account's own, and of those of receipts."""
+) -> list[Step]:
+    """Note what has been found of messages of the account's own, and of those of receipts.
+
+    Returns the receipts of which that is to be doubted.
+    """
+    doubted = []
     for nothing, place, command_id, found, client_ref in rows:
         if nothing is None:
             kind, _, number = place.partition(" ")
-            step = (receipts if kind == "receipt" else messages)[int(number) - 1]
+            step = (messages if kind == "message" else receipts)[int(number) - 1]
             step.sender = Sender(command_id, client_ref, is_uncertain=found == "uncertain")
             step.early = found == "early"
+            if kind == "other":
+                doubted.append(step)
+    return doubted
