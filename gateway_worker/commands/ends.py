@@ -44,6 +44,7 @@ class End:
 
     Attributes:
         stored: The outcome that it turned out to have already.
+        was_interrupted: It is about a run of before, of which no call here has seen the end.
     """
 
     name: str
@@ -52,6 +53,7 @@ class End:
     error: ErrorBody | None = None
     attempts: int = 0
     exhausted: bool = False
+    was_interrupted: bool = False
 
 
 _CONFLICTS = {
@@ -112,7 +114,11 @@ class CommandEnds:
     def success(self, command: Command, effect: Effect, entry: Entry) -> End:
         """Return the end of a command that has had its effect."""
         change = self._outcomes.success(command, effect, attempts=entry.attempts)
-        return End(name="succeeded", change=told_again(change, entry))
+        return End(
+            name="succeeded",
+            change=told_again(change, entry),
+            was_interrupted=entry.verdict is Verdict.INTERRUPTED,
+        )
 
     def failure(
         self,
@@ -146,6 +152,7 @@ class CommandEnds:
             error=body,
             attempts=entry.attempts,
             exhausted=exhausted,
+            was_interrupted=entry.verdict is Verdict.INTERRUPTED,
         )
 
     def scheduled(
@@ -172,6 +179,8 @@ class CommandEnds:
         stopwatch.lap("commit")
         if committed.fenced and change.epoch is not None:  # its new owner decides
             self._manager.registry.fence(command.subject, change.epoch)
+        elif end.was_interrupted and (session := self._manager.registry.find(command.subject)):
+            session.sends.settled()
         return committed
 
     async def settle(

@@ -91,8 +91,12 @@ class SendsInProgress:
         finally:
             self._running -= 1
             # Not before its end is with the recorder: whoever sends goes there without a pause.
-            for listener in self._listeners:
-                asyncio.get_running_loop().call_soon(listener)
+            self.settled()
+
+    def settled(self) -> None:
+        """Note that the end of a send is with the recorder, whichever process had begun it."""
+        for listener in self._listeners:
+            asyncio.get_running_loop().call_soon(listener)
 
     def when_over(self, listener: Callable[[], None]) -> None:
         """Have a function called after the end of each send."""

@@ -478,6 +478,7 @@ class Session:
             for send in sends
         ]
         committed = await asyncio.gather(*map(self.record, changes))
+        self.sends.settled()
         return not any(one.fenced for one in committed)
 
     def record(self, change: Change) -> "asyncio.Future[Committed]":

@@ -12,9 +12,13 @@ from gateway_contracts import (
     CommandFailed,
     CommandSucceeded,
     ErrorCode,
+    MessageReceipt,
+    MessageReceiptData,
     MessageSend,
     MessageSendData,
     OnUncertain,
+    Participant,
+    ReceiptStatus,
     SessionGetStatus,
     SessionInfo,
     SessionState,
@@ -26,6 +30,7 @@ from gateway_worker.broker import BrokerSettings
 from gateway_worker.commands.ports import Received
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.errors import DependencyError
+from gateway_worker.sessions.inbound import receipts
 from gateway_worker.storage.db import Database, PostgresInboxStore
 from tests.integration.commands.conftest import CONNECTING
 from tests.integration.commands.support import Station, working
@@ -208,6 +213,37 @@ async def test_a_send_that_a_killed_worker_had_begun(
     assert isinstance(outcome, CommandFailed)
     assert (outcome.data.error.code, outcome.data.attempts) == (code, attempts)
     await nothing_is_left(station)
+
+
+async def test_receipts_do_not_wait_for_a_send_that_is_settled(
+    station: Station, backend: Backend, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed worker had begun it; once it has its end here, they are looked at at once."""
+    monkeypatch.setattr(receipts, "NEXT_LOOK_SECONDS", 3600.0)
+    command, looks = send("a"), list[None]()
+    await PostgresInboxStore(database=database).enter([_begun(command.id)])
+    session = station.manager.registry.find("a")
+    assert session is not None
+    session.sends.when_over(lambda: looks.append(None))
+    chat = "12025550101@s.whatsapp.net"
+    data = MessageReceiptData(
+        message_id="3EB0AB",
+        chat=chat,
+        status=ReceiptStatus.DELIVERED,
+        participant=Participant(jid=chat),
+        timestamp=datetime.now(UTC),
+    )
+    receipt = MessageReceipt(source="/workers/before", subject="a", data=data)
+    async with asyncio.TaskGroup() as tasks:
+        recorded = tasks.create_task(session.record_forwarded([encode(receipt)]))
+        outcome = await backend.request(command)
+    told = await backend.expect(MessageReceipt, "a")
+
+    assert isinstance(outcome, CommandFailed)
+    assert outcome.data.error.code is ErrorCode.UNCERTAIN
+    assert recorded.result()
+    assert (told.data.message_id, told.correlationid) == ("3EB0AB", None)
+    assert looks
 
 
 async def test_another_command_that_a_killed_worker_had_begun(

@@ -22,7 +22,8 @@ from gateway_worker.sessions.send_journal import (
     Unknown,
 )
 from tests.support.ports import UnaskedPeerMessages
-from tests.unit.sessions.harness import linked_row
+from tests.unit.sessions.harness import SessionHarness, linked_row
+from tests.unit.sessions.inbound.test_recording import turns
 
 SENT = Sent(message_id="M1", chat="1@s.whatsapp.net", chat_lid="2@lid", timestamp=1_700_000_000)
 TRACES: dict[str, SendTrace] = {
@@ -103,3 +104,18 @@ def test_an_owner_remembers_a_bounded_number() -> None:
 
     assert found.trace_of("c0") is None
     assert found.trace_of("c199") == Submitted(chat="1@s.whatsapp.net", message_id="M199")
+
+
+async def test_an_owner_that_is_told_looks_at_the_receipts_that_wait(tmp_path: Path) -> None:
+    """One of them may be of that message, which nobody knew until now."""
+    harness = SessionHarness(tmp_path)
+    session = harness.sessions.factory.build(linked_row("shop", epoch=7))
+    seen: list[int] = []
+    session.sends.when_over(lambda: seen.append(len(harness.database.applied)))
+
+    assert await session.record_found(
+        [FoundSend(command_id="c", chat=SENT.chat, message_id="M1", sent=SENT)]
+    )
+    await turns()
+
+    assert seen == [1]

@@ -140,6 +140,27 @@ async def test_a_receipt_of_a_send_that_an_earlier_process_began(
     assert journal.written == [("A", "delivered")]
 
 
+async def test_the_end_of_what_an_earlier_process_began_is_looked_at_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its receipts do not wait until they would be looked at again anyway."""
+    monkeypatch.setattr(module, "NEXT_LOOK_SECONDS", 3600.0)
+    journal, sends = Journal(), SendsInProgress(remembered=9)
+    journal.executing.add("s")
+    receipts = ReceiptQueue(record=journal.record, sends=sends)
+    waiting = [receipts.submit(receipt(message_id)) for message_id in ("A", "B")]
+    await turns()
+    assert receipts.held == len(waiting)
+    journal.store("s", CHAT, "A")
+    sends.settled()
+    await waiting[0]
+    journal.executing.clear()
+    sends.settled()
+    await waiting[1]
+
+    assert journal.written == [("A", "delivered"), ("B", "delivered")]
+
+
 async def test_a_receipt_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is told without its command."""
     monkeypatch.setattr(module, "NEXT_LOOK_SECONDS", 0.01)
