@@ -14,6 +14,7 @@ from gateway_worker.sessions.send_journal import (
     NotSubmitted,
     Rejected,
     Submitted,
+    Unknown,
 )
 
 
@@ -52,6 +53,8 @@ class InterruptedRuns:
             epoch=entry.previous_epoch,
             began=entry.received_at,
         )
+        if isinstance(trace, Unknown) and entry.found is not None:
+            trace = entry.found.trace
         self._attempts.traced(command)
         if isinstance(trace, Acknowledged):
             return await once.effect_of(self._context, session, command, trace.result)

@@ -11,6 +11,7 @@ from gateway_contracts import Command, ErrorBody, FieldError
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.sessions.changes import Outcome
 from gateway_worker.sessions.deferred import DeferredKey
+from gateway_worker.sessions.found_sends import FoundSend
 from gateway_worker.tenants.grants import Grant
 
 
@@ -266,6 +267,8 @@ class Entry:
     """The epoch of the interrupted run; None also if the session had no row known there."""
     received_at: datetime | None = None
     """When it came for the first time, by the database's clock, unless it has an end."""
+    found: FoundSend | None = None
+    """What a former owner's disk has told of the interrupted run."""
 
 
 class InboxStore(Protocol):

@@ -3,7 +3,8 @@
 A session whose worker is gone goes on elsewhere, and what its host had noted of the send that ran
 is on the lost disk; so that send ends as uncertain, and nobody knows which message it would be. If
 the disk comes back, what it has is told to the session's present owner, and a command that was
-uncertain gets its message, or its good end.
+uncertain gets its message, or its good end. One that has no end yet gets it when its turn comes:
+what was told is kept with it until then, for the disk is cleared, and the owner may change again.
 """
 
 from collections import OrderedDict
@@ -19,14 +20,18 @@ from gateway_contracts import (
     Content,
     Evidence,
     SentInfo,
+    StatusInfo,
     UnsupportedContent,
 )
 from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.host_protocol.times import moment
 from gateway_worker.host_protocol.wire import Wire
+from gateway_worker.sessions.chats import STATUS_CHAT
 from gateway_worker.sessions.send_journal import Acknowledged, SendTrace, Submitted
 
 SEND: Final = "wa.message.send.v1"
+SENDS: Final = (SEND, "wa.status.post.v1", "wa.status.delete.v1")
+"""The types of commands whose message a disk may tell."""
 CONTENT: Final[Content] = UnsupportedContent(message_type="unknown")
 """What the history has of such a message: what it said is known to its command's backend only."""
 _REMEMBERED: Final = 100
@@ -68,29 +73,35 @@ class FoundSend(Wire, frozen=True, kw_only=True):
         return Submitted(chat=self.chat, message_id=self.message_id)
 
     @property
-    def result(self) -> SentInfo:
+    def result(self) -> SentInfo | StatusInfo:
         """What a backend is told that was sent."""
         sent = self.sent
-        return SentInfo(
-            message_id=self.message_id,
-            chat=self.chat,
-            chat_lid=None if sent is None else sent.chat_lid,
-            timestamp=(sent and moment(sent.timestamp)) or datetime.now(UTC),
-            devices_left_out=0 if sent is None else sent.devices_left_out,
-        )
+        timestamp = (sent and moment(sent.timestamp)) or datetime.now(UTC)
+        left_out = 0 if sent is None else sent.devices_left_out
+        info = sent_info(self.message_id, self.chat, timestamp)
+        more = {"chat_lid": sent.chat_lid} if sent and isinstance(info, SentInfo) else {}
+        return info.model_copy(update={"devices_left_out": left_out, **more})
 
-    def resolved(self, *, source: str, session_id: str) -> CommandResolved:
+    def resolved(
+        self, *, source: str, session_id: str, command_type: str = SEND
+    ) -> CommandResolved:
         """Return the event that tells the command's good end."""
         return CommandResolved(
             source=source,
             subject=session_id,
             correlationid=self.command_id,
             data=CommandResolvedData(
-                command_type=SEND,
+                command_type=command_type,
                 result=self.result,
                 evidence=Evidence.RECEIPT if self.sent is None else Evidence.ACKNOWLEDGEMENT,
             ),
         )
+
+
+def sent_info(message_id: str, chat: str, timestamp: datetime) -> SentInfo | StatusInfo:
+    """Return what a backend is told of a message that was sent after all."""
+    kind = StatusInfo if chat == STATUS_CHAT else SentInfo
+    return kind(message_id=message_id, chat=chat, timestamp=timestamp)
 
 
 class UncertainSends(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import orjson
 from pydantic import BaseModel, TypeAdapter
 
@@ -18,6 +19,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.commands import Pairing
 from gateway_worker.sessions.changes import Outcome, Reachout
+from gateway_worker.sessions.found_sends import FoundSend, encode_found
 
 _PAIRINGS: TypeAdapter[Pairing] = TypeAdapter(Pairing)
 _CONTENTS: TypeAdapter[Content] = TypeAdapter(Content)
@@ -56,6 +58,21 @@ def outcome_text(outcome: Outcome) -> str:
 def result_text(result: Result) -> str:
     """Write a command's good end: `{"result": …}`."""
     return f'{{"result":{model_text(result)}}}'
+
+
+def found_text(found: FoundSend) -> str:
+    """Write what was told of a command's interrupted run, until it has an outcome."""
+    return _storable(b'{"found":%b}' % encode_found(found))
+
+
+def read_found(stored: Mapping[str, Any]) -> FoundSend | None:
+    """Read what `found_text` wrote, if this release can make something of it."""
+    if (found := stored.get("found")) is None:
+        return None
+    try:
+        return msgspec.convert(found, FoundSend)
+    except msgspec.ValidationError:
+        return None
 
 
 def read_outcome(

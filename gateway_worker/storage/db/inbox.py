@@ -13,7 +13,7 @@ from gateway_worker.commands.ports import Entry, Received, Verdict
 from gateway_worker.sessions.changes import CommandState
 from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
-from gateway_worker.storage.db.documents import read_outcome
+from gateway_worker.storage.db.documents import read_found, read_outcome
 from gateway_worker.storage.db.failures import StatementRefusedError
 
 _RUNS = """c.state IN ('executing', 'received') AND c.session_id = EXCLUDED.session_id
@@ -286,4 +286,5 @@ def _entry(command: Received, row: asyncpg.Record, *, later: int, before: Receiv
         previous_worker=worker,
         previous_epoch=epoch,
         received_at=row["received_at"],
+        found=None if worker is None else read_found(row["outcome"] or {}),
     )

@@ -128,6 +128,7 @@ commands = Table(
     Column("session_id", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("state", Text, nullable=False),
+    # Of one that is executing, what a disk has told of a run before (see `sessions.found_sends`).
     Column("outcome", JSONB),
     Column("worker_id", Text),
     Column("epoch", BigInteger),

@@ -19,6 +19,7 @@ from gateway_contracts import (
     OnUncertain,
     Participant,
     ReceiptStatus,
+    SentInfo,
     SessionGetStatus,
     SessionInfo,
     SessionState,
@@ -30,8 +31,11 @@ from gateway_worker.broker import BrokerSettings
 from gateway_worker.commands.ports import Received
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.methods.messages import Sent
+from gateway_worker.sessions.changes import Change
+from gateway_worker.sessions.found_sends import FoundSend
 from gateway_worker.sessions.inbound import receipts
-from gateway_worker.storage.db import Database, PostgresInboxStore
+from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresInboxStore
 from tests.integration.commands.conftest import CONNECTING
 from tests.integration.commands.support import Station, working
 from tests.integration.storage.db.support import SEND, WORKER, count, value
@@ -212,6 +216,40 @@ async def test_a_send_that_a_killed_worker_had_begun(
 
     assert isinstance(outcome, CommandFailed)
     assert (outcome.data.error.code, outcome.data.attempts) == (code, attempts)
+    await nothing_is_left(station)
+
+
+@pytest.mark.parametrize("is_acknowledged", [True, False])
+async def test_a_send_of_which_a_disk_has_told_an_owner_that_is_gone(
+    station: Station, backend: Backend, database: Database, *, is_acknowledged: bool
+) -> None:
+    """Its end is what the disk knew: that it was sent, or which message it would be."""
+    command, chat = send("a"), "12025550101@s.whatsapp.net"
+    await PostgresInboxStore(database=database).enter([_begun(command.id)])
+    sent = Sent(message_id="3EB0AB", chat=chat, timestamp=1_700_000_000)
+    told = FoundSend(
+        command_id=command.id,
+        chat=chat,
+        message_id="3EB0AB",
+        sent=sent if is_acknowledged else None,
+    )
+    change = Change(
+        session_id="a",
+        epoch=station.manager.registry.epoch_of("a"),
+        events=(told.resolved(source="/workers/before", session_id="a"),),
+        found=told,
+    )
+    await PostgresChangeStore(database=database, worker_id=WORKER).commit([change])
+
+    outcome = await backend.request(command)
+    if is_acknowledged:
+        assert isinstance(outcome, CommandSucceeded)
+        assert isinstance(outcome.data.result, SentInfo)
+        assert outcome.data.result.message_id == "3EB0AB"
+    else:
+        assert isinstance(outcome, CommandFailed)
+        assert outcome.data.error.code is ErrorCode.UNCERTAIN
+        assert (outcome.data.message_id, outcome.data.chat) == ("3EB0AB", chat)
     await nothing_is_left(station)
 
 

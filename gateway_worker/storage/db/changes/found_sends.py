@@ -1,7 +1,8 @@
 """Uncertain sends of which a former owner's disk tells which message they have sent.
 
 The command gets its message, so that a receipt can resolve it; and its good end at once if the disk
-also says that WhatsApp had answered, or if a receipt was here before.
+also says that WhatsApp had answered, or if a receipt was here before. With one that has no end yet
+it is kept.
 """
 
 from collections.abc import Iterable
@@ -10,12 +11,19 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from gateway_contracts import CommandResolved
 from gateway_worker.sessions.found_sends import CONTENT, FoundSend
 from gateway_worker.storage.db.changes import statements as sql
+from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.other_ids import are_number_and_lid, are_two_people
 from gateway_worker.storage.db.changes.steps import Step
 from gateway_worker.storage.db.command_keys import command_key
-from gateway_worker.storage.db.documents import mapping_text, model_text, result_text
+from gateway_worker.storage.db.documents import (
+    found_text,
+    mapping_text,
+    model_text,
+    result_text,
+)
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -37,6 +45,13 @@ NAME_MESSAGE = """
 """$1 a session that is locked; $2 a command's key; $3 its message as an outcome has it; $4 the
 message; $5 its chat; $6 its content; $7 its time; $8 the command. Does nothing if that has another
 end."""
+
+KEEP = """
+    UPDATE commands SET outcome = $3::text::jsonb
+    WHERE id = $2::text AND session_id = $1::text AND state = 'executing'
+"""
+"""$1 a session that is locked; $2 a command's key; $3 what was told of a run that was interrupted,
+for the one that has taken it up, or will. It is no outcome, and the command's own replaces it."""
 
 IS_CONFIRMED = f"""
     SELECT EXISTS (
@@ -61,11 +76,26 @@ async def write_found(connection: Connection, steps: Iterable[Step]) -> None:
         found = step.change.found
         if found is None:
             continue
-        await _name(connection, step.change.session_id, found)
+        session_id = step.change.session_id
+        key = command_key(session_id, found.command_id)
+        await connection.execute(KEEP, session_id, key, found_text(found))
+        await _name(connection, session_id, found)
         is_over = found.sent is not None or await connection.fetchval(
-            IS_CONFIRMED, step.change.session_id, found.message_id, found.chat
+            IS_CONFIRMED, session_id, found.message_id, found.chat
         )
-        step.repeated = not (is_over and await _resolve(connection, step.change.session_id, found))
+        command_type = await _resolve(connection, session_id, found) if is_over else None
+        step.repeated = command_type is None
+        if command_type is not None:
+            step.drafts = tuple(_of_type(draft, command_type) for draft in step.drafts)
+
+
+def _of_type(draft: Draft, command_type: str) -> Draft:
+    """Return an announcement with the type of the command that it turned out to be about."""
+    event = draft.event
+    if not isinstance(event, CommandResolved) or event.data.command_type == command_type:
+        return draft
+    data = event.data.model_copy(update={"command_type": command_type})
+    return Draft.of(event.model_copy(update={"data": data}))
 
 
 async def _name(connection: Connection, session_id: str, found: FoundSend) -> None:
@@ -84,8 +114,10 @@ async def _name(connection: Connection, session_id: str, found: FoundSend) -> No
     )
 
 
-async def _resolve(connection: Connection, session_id: str, found: FoundSend) -> bool:
+async def _resolve(connection: Connection, session_id: str, found: FoundSend) -> str | None:
+    """Give a command its good end; returns its type, None if it has another end or none."""
     await connection.execute(sql.SHOW_SENT, session_id, found.command_id)
     outcome = result_text(found.result)
     key = command_key(session_id, found.command_id)
-    return await connection.fetchval(sql.RESOLVE, session_id, key, outcome) is not None
+    command_type: str | None = await connection.fetchval(sql.RESOLVE, session_id, key, outcome)
+    return command_type

@@ -9,8 +9,15 @@ from typing import Any, TypeAlias
 import asyncpg
 import structlog
 
-from gateway_contracts import CommandResolved, CommandResolvedData, Evidence, SentInfo
+from gateway_contracts import (
+    CommandResolved,
+    CommandResolvedData,
+    Evidence,
+    SentInfo,
+    StatusInfo,
+)
 from gateway_worker.sessions.changes import source_of
+from gateway_worker.sessions.found_sends import sent_info
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
 from gateway_worker.storage.db.changes.steps import Step, ahead_id
@@ -38,7 +45,7 @@ async def resolve(connection: Connection, steps: Iterable[Step], *, worker_id: s
         sent = await connection.fetchrow(sql.SHOW_SENT, session_id, command_id)
         if sent is None:  # a step before this one in the batch has shown it
             continue
-        result = SentInfo(**dict(sent))
+        result = sent_info(**dict(sent))
         command_type = await connection.fetchval(
             sql.RESOLVE, session_id, command_key(session_id, command_id), result_text(result)
         )
@@ -47,7 +54,9 @@ async def resolve(connection: Connection, steps: Iterable[Step], *, worker_id: s
             log.info("command.resolved", session_id=session_id, command_id=command_id)
 
 
-def _event(step: Step, command_type: str, result: SentInfo, worker_id: str) -> CommandResolved:
+def _event(
+    step: Step, command_type: str, result: SentInfo | StatusInfo, worker_id: str
+) -> CommandResolved:
     return CommandResolved(
         id=ahead_id(step.drafts[0].event.id, CommandResolved),
         source=source_of(worker_id),

@@ -39,7 +39,7 @@ from tests.integration.storage.db.support import (
     rows_of,
     status,
 )
-from tests.integration.storage.db.test_resolved import found, unnamed
+from tests.integration.storage.db.test_resolved import found, found_change, unnamed
 
 LID, OTHER_LID = "100000000000002@lid", "100000000000009@lid"
 BEN, WRITTEN = "12025550103@s.whatsapp.net", "120255550102@s.whatsapp.net"
@@ -196,8 +196,7 @@ async def test_what_only_the_outcome_knows_counts(
     await changes.commit([unnamed("c")])
     answer = Sent(message_id="M1", chat=CHAT, chat_lid=LID, timestamp=int(NOW.timestamp()))
     send = FoundSend(command_id="c", chat=CHAT, message_id="M1", sent=answer)
-    event = send.resolved(source=SOURCE, session_id="s")
-    await changes.commit([Change(session_id="s", epoch=1, events=(event,), found=send)])
+    await changes.commit([found_change(send)])
 
     assert await told(changes, confirms(OTHER_LID), confirms(LID)) == [
         (MessageReceipt, None),

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gateway_contracts import (
     CommandFailed,
     CommandFailedData,
@@ -16,12 +18,14 @@ from gateway_contracts import (
     Participant,
     ReceiptStatus,
     SentInfo,
+    StatusInfo,
     TextContent,
     parse_event,
 )
 from gateway_worker.commands.ports import Verdict
 from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.sessions.changes import Change, Committed, Direction, Outcome
+from gateway_worker.sessions.chats import STATUS_CHAT
 from gateway_worker.sessions.found_sends import FoundSend
 from gateway_worker.storage.db import (
     Database,
@@ -165,6 +169,11 @@ def found(command_id: str, number: int, *, is_acknowledged: bool) -> Change:
         message_id=f"M{number}",
         sent=sent if is_acknowledged else None,
     )
+    return found_change(send)
+
+
+def found_change(send: FoundSend) -> Change:
+    """Return what is committed of what a disk says."""
     event = send.resolved(source=SOURCE, session_id="s")
     return Change(session_id="s", epoch=1, events=(event,), found=send)
 
@@ -216,6 +225,55 @@ async def test_a_disk_that_is_back_says_which_message_it_would_be(
     assert known.outcome is not None
     assert known.outcome.error is None
     assert await waiting.without_message("s") == []
+
+
+@pytest.mark.parametrize("is_acknowledged", [True, False])
+async def test_what_a_disk_says_of_a_run_is_kept_until_the_command_has_its_end(
+    changes: PostgresChangeStore, inbox: PostgresInboxStore, *, is_acknowledged: bool
+) -> None:
+    """Whoever takes it up next knows it: not only who was told, who may be gone by then."""
+    await inbox.enter([received("c", epoch=1), received("d", epoch=1)])
+    change = found("c", 1, is_acknowledged=is_acknowledged)
+    told_now = await changes.commit([change])
+    first, other = await inbox.enter([received("c", epoch=1), received("d", epoch=1)])
+    await inbox.suspend("c", session_id="s", stays_interrupted=True)
+    again = (await inbox.enter([received("c", epoch=1)]))[0]
+    await changes.commit([unnamed("c")])
+    ended = (await inbox.enter([received("c", epoch=1)]))[0]
+
+    assert rows_of(list(told_now)) == []
+    assert (first.found, other.found, again.found) == (change.found, None, change.found)
+    assert {first.verdict, other.verdict, again.verdict} == {Verdict.INTERRUPTED}
+    assert (ended.verdict, ended.found) == (Verdict.FINISHED, None)
+    assert ended.outcome is not None
+    assert ended.outcome.error is not None
+
+
+@pytest.mark.parametrize("command_type", ["wa.status.post.v1", "wa.status.delete.v1"])
+async def test_a_status_post_that_a_disk_knows(
+    database: Database, changes: PostgresChangeStore, inbox: PostgresInboxStore, command_type: str
+) -> None:
+    """Its end is that of a status post: at once, or with the receipt of who has seen it."""
+    waiting = PostgresUncertainSends(database=database)
+    ids = ("c", "d")
+    await inbox.enter([replace(received(one, epoch=1), command_type=command_type) for one in ids])
+    before = await waiting.without_message("s")
+    await changes.commit([unnamed(one) for one in ids])
+    sent = Sent(message_id="M1", chat=STATUS_CHAT, timestamp=int(NOW.timestamp()))
+    answered = FoundSend(command_id="c", chat=STATUS_CHAT, message_id="M1", sent=sent)
+    named = FoundSend(command_id="d", chat=STATUS_CHAT, message_id="M2")
+    at_once = told(list(await changes.commit([found_change(answered), found_change(named)])))
+    seen = receipt(2, ReceiptStatus.READ, chat=STATUS_CHAT, participant=CHAT)
+    later = told(list(await changes.commit([seen])))
+
+    assert set(before) == set(ids)
+    resolved = [event for event in (*at_once, *later) if isinstance(event, CommandResolved)]
+    assert [event.correlationid for event in resolved] == list(ids)
+    assert {event.data.command_type for event in resolved} == {command_type}
+    for number, event in enumerate(resolved, 1):
+        assert isinstance(event.data.result, StatusInfo)
+        assert (event.data.result.message_id, event.data.result.chat) == (f"M{number}", STATUS_CHAT)
+    assert later[-1].correlationid == "d"
 
 
 async def test_a_command_that_has_another_end_keeps_it(
