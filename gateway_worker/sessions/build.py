@@ -203,6 +203,7 @@ def _factory(ports: SessionPorts, shared: _Shared) -> SessionFactory:
         past=ports.past,
         history_turns=HistoryTurns(),
         tracing=ports.tracing,
+        left_sends=_left_sends(ports, shared),
     )
 
 

@@ -51,13 +51,7 @@ class LeftSends:
         Raises:
             DependencyError: That cannot be found out, or told, now.
         """
-        found = []
-        for command_id in await self._uncertain.without_message(row.session_id):
-            trace = await self._journals.look_up(
-                directory, command_id, worker_id=self._worker_id, epoch=epoch
-            )
-            if (send := FoundSend.of(command_id, trace)) is not None:
-                found.append(send)
+        found = await self.find(row.session_id, directory, epoch=epoch)
         if not found:
             return
         body = PeerMessage(
@@ -70,3 +64,23 @@ class LeftSends:
             PeerMessageKind.FOUND, worker_id=row.worker_id or "", body=body
         )
         log.info("orphan_spools.sends_told", session_id=row.session_id, sends=len(found))
+
+    async def find(self, session_id: str, directory: Path, *, epoch: int) -> list[FoundSend]:
+        """Return which messages a session's uncertain commands have sent, as its directory says.
+
+        Args:
+            session_id: The session.
+            directory: Its directory here.
+            epoch: Under which it was here.
+
+        Raises:
+            DependencyError: Which commands these are cannot be found out now.
+        """
+        found = []
+        for command_id in await self._uncertain.without_message(session_id):
+            trace = await self._journals.look_up(
+                directory, command_id, worker_id=self._worker_id, epoch=epoch
+            )
+            if (send := FoundSend.of(command_id, trace)) is not None:
+                found.append(send)
+        return found

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+import structlog
 
 from gateway_worker.media.arriving.intake import MediaIntake
 from gateway_worker.runtime.background import Background
@@ -11,6 +14,7 @@ from gateway_worker.sessions.chat_timers import ChatTimers
 from gateway_worker.sessions.hosting import HostLauncher, HostSpec
 from gateway_worker.sessions.inbound.call_screening import Answer, CallScreening
 from gateway_worker.sessions.inbound.history import HistoryIntake, HistoryTurns
+from gateway_worker.sessions.inbound.left_sends import LeftSends
 from gateway_worker.sessions.inbound.quarantine import Quarantine, QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipt_traces import ReceiptTraces
@@ -43,6 +47,8 @@ from gateway_worker.sessions.store.data_directory import DataDirectory
 from gateway_worker.sessions.store.device_store import DeviceStore
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFactory:
@@ -72,6 +78,7 @@ class SessionFactory:
         past: Writes messages from before they were linked.
         history_turns: Has them do so one after the other.
         tracing: Traces receipts; without it none is traced.
+        left_sends: Knows what became of sends of sessions that come back; without it nobody asks.
     """
 
     worker_id: str
@@ -97,6 +104,7 @@ class SessionFactory:
     history_turns: HistoryTurns
     media: MediaIntake | None = None
     tracing: ReceiptTracing | None = None
+    left_sends: LeftSends | None = None
 
     def build(
         self,
@@ -112,16 +120,20 @@ class SessionFactory:
             local_epoch: See `DeviceStore`.
             on_lost: Called once if another worker turns out to own the session.
         """
-        return Session(
+        parts = self._parts(row, local_epoch)
+        session = Session(
             row=row,
             worker_id=self.worker_id,
-            parts=self._parts(row, local_epoch),
+            parts=parts,
             journals=self.journals,
             traces=self.traces,
             clock=self.clock,
             limits=self.limits,
             on_lost=on_lost,
         )
+        if self.left_sends is not None:
+            parts.store.before_replacing(partial(_take_over, session, parts.store, self.left_sends))
+        return session
 
     def _parts(self, row: SessionRow, local_epoch: int | None) -> SessionParts:
         machine = SessionStateMachine(
@@ -294,3 +306,14 @@ class SessionFactory:
             sessions=self.sessions,
             limits=self.limits,
         )
+
+
+async def _take_over(session: Session, store: DeviceStore, left: LeftSends, epoch: int) -> None:
+    """Record what became of sends of a time when the session was here; others had it since.
+
+    Which message one would be is found in the store of that time, which is about to be replaced.
+    """
+    found = await left.find(session.session_id, store.directory, epoch=epoch)
+    if found:
+        await session.record_found(found)
+        log.info("session.left_sends_found", session_id=session.session_id, sends=len(found))

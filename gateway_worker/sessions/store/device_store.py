@@ -6,6 +6,7 @@ worker had the session is out of date: a copy from the object store replaces it.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -55,12 +56,20 @@ class DeviceStore:
         self._parking = parking
         self._snapshots = snapshots
         self._moves = moves
+        self._before_replacing: Callable[[int], Awaitable[None]] | None = None
         self._log = log.bind(session_id=session_id)
 
     @property
     def directory(self) -> Path:
         """The session's directory."""
         return self._directory
+
+    def before_replacing(self, look: Callable[[int], Awaitable[None]]) -> None:
+        """Have a function called before a store of before is replaced, with that one's epoch.
+
+        It may raise `DependencyError`; nothing is replaced then.
+        """
+        self._before_replacing = look
 
     async def ensure(self, *, linked: bool) -> None:
         """Have the newest store here before a host starts.
@@ -83,6 +92,8 @@ class DeviceStore:
             await self._set_aside()
             noted = None
         if linked and not await asyncio.to_thread(self._is_current, noted):
+            if noted is not None and self._before_replacing is not None:
+                await self._before_replacing(noted)
             restored = await self._snapshots.restore(self._session_id, self.directory, replace=True)
             self._log.info("session.store_restored", restored=restored)
             if not restored and not has_device_store(self.directory):

@@ -1,9 +1,12 @@
 """What a worker that is back tells of the sends whose end only its disk knows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from gateway_contracts import StatusReason
+from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.sessions.found_sends import (
     FoundSend,
@@ -119,3 +122,31 @@ async def test_an_owner_that_is_told_looks_at_the_receipts_that_wait(tmp_path: P
     await turns()
 
     assert seen == [1]
+
+
+async def test_an_owner_that_has_a_session_back_looks_before_its_store_is_replaced(
+    tmp_path: Path,
+) -> None:
+    """Others had it meanwhile, and a send of before may have ended there as uncertain."""
+    harness = SessionHarness(tmp_path)  # its store is of epoch 3
+    home = harness.data.session("shop")
+    stores: list[bytes] = []
+
+    class Watched(Disk):
+        async def without_message(self, session_id: str) -> Sequence[str]:
+            stores.append((home / DEVICE_STORE_NAME).read_bytes())
+            return await super().without_message(session_id)
+
+    disk = Watched("answered", "submitted", "unknown")
+    harness.ports = replace(harness.ports, uncertain=disk, journals=disk)
+    harness.copies.keep("shop", epoch=6, content=b"newer keys")
+    session = harness.worker().factory.build(linked_row("shop", epoch=7))
+    session.start(StatusReason.TAKEN_OVER)
+    await session.until_connected()
+
+    told = [change.found.command_id for change in harness.database.applied if change.found]
+    assert told == ["answered", "submitted"]
+    assert stores == [b"keys"]
+    assert (home / DEVICE_STORE_NAME).read_bytes() == b"newer keys"
+    await session.close()
+    await harness.sessions.background.join()
