@@ -199,6 +199,7 @@ def build_commands(
         purging=purging,
         catalog=ports.catalog,
         log_levels=ports.log_levels,
+        features=features,
     )
     dispatcher = Dispatcher(
         worker_id=worker_id,

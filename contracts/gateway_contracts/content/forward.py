@@ -28,7 +28,8 @@ class ForwardToSend(WireModel):
     score: int = Field(
         1,
         ge=1,
-        le=127,
+        le=10_000_000,
         description="How often it was passed on, this time included: one more than "
-        "`forwarded.score` of the message's event.",
+        "`forwarded.score` of the message's event. WhatsApp is told 127 at most, which its apps "
+        "write for what was passed on many times.",
     )

@@ -20,6 +20,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.content import SENDABLE_KINDS
 from gateway_contracts.events.change import ChangeEvent
+from gateway_worker.commands.features import Feature, check_kind
 from gateway_worker.commands.handlers.targets import Target
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.sessions.changes import MessageRow
@@ -37,8 +38,9 @@ _CHANGES: Final = frozenset(
     for model in get_args(ChangeEvent)
 )
 """The contents that are events of their own."""
-_NOT_FORWARDED: Final = frozenset({"poll"})
-"""Kinds that WhatsApp's apps do not forward either: votes belong to one chat."""
+_NOT_FORWARDED: Final = frozenset({"album", "poll"})
+"""Kinds that WhatsApp's apps do not forward either: votes belong to one chat, and an album is an
+empty frame without its parts, which are messages of their own."""
 
 
 def now(row: MessageRow) -> Content | None:
@@ -63,12 +65,13 @@ def quotable(row: MessageRow) -> dict[str, Any] | None:
     return quoted if len(json.dumps(quoted)) <= _MOST_QUOTED else None
 
 
-def forwardable(row: MessageRow | None) -> Content:
+def forwardable(row: MessageRow | None, features: frozenset[Feature]) -> Content:
     """Return what of a message is to be sent to somebody else.
 
     Raises:
         InvalidCommandError: The history does not have it, it was deleted, or it is of a kind that
             is not forwarded.
+        UnsupportedError: Its kind is not among the features that are switched on.
     """
     content = None if row is None else now(row)
     if content is None:
@@ -81,6 +84,7 @@ def forwardable(row: MessageRow | None) -> Content:
         raise InvalidCommandError(
             "a message of this kind cannot be forwarded", pointer="/data/content/message"
         )
+    check_kind(content.kind, features)
     return content
 
 
@@ -179,5 +183,9 @@ def check_shown(content: Content) -> None:
 def _check_vote(content: PollVoteToSend, poll: Content) -> None:
     if not isinstance(poll, PollContent):
         raise InvalidCommandError("the message is no poll", pointer="/data/content/target")
-    if not set(content.options) <= set(poll.options):
+    chosen = set(content.options)
+    if not chosen <= set(poll.options):
         raise InvalidCommandError("the poll has no such option", pointer="/data/content/options")
+    if 0 < poll.selectable_count < len(chosen):
+        detail = f"in this poll one chooses {poll.selectable_count} at most"
+        raise InvalidCommandError(detail, pointer="/data/content/options")

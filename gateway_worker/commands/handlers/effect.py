@@ -9,6 +9,7 @@ from typing import Any
 from gateway_contracts import Result, SessionEvent
 from gateway_worker.analytics.counters import CounterReading
 from gateway_worker.commands.deferrals import Bulks, Deferrals
+from gateway_worker.commands.features import DEFAULT, Feature
 from gateway_worker.commands.log_levels import LevelSetting
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
@@ -55,6 +56,7 @@ class Context:
     purging: Purging | None = None
     catalog: SessionCatalog | None = None
     log_levels: LevelSetting | None = None
+    features: frozenset[Feature] = DEFAULT
     arrived: float = 0.0
     """When the command came, by the monotonic clock."""
     interrupted: bool = False

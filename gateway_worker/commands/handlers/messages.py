@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from gateway_contracts import (
     Content,
@@ -39,6 +39,9 @@ from gateway_worker.host_protocol.times import moment
 from gateway_worker.sessions.changes import Direction, MessageRow, TimerRow
 from gateway_worker.sessions.chats import chat_of, is_channel, is_person
 from gateway_worker.sessions.session.session import Session
+
+_MANY_TIMES: Final = 127
+"""What WhatsApp's apps write for what was passed on many times; no app counts further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,7 @@ async def effect_of_earlier(
     """Return what is to be committed for a message that an earlier run has sent."""
     try:
         named = await _named(context, session, command.data)
-    except InvalidCommandError:  # the history has lost it since
+    except (InvalidCommandError, UnsupportedError):  # lost, or switched off, since
         named = _Named()
     told = told_of(command.data.content, None) | shown_of(command.data.content, None)
     return _sent_effect(session, command, sent, named, told)
@@ -201,11 +204,12 @@ async def _named(context: Context, session: Session, data: MessageSendData) -> _
 
     Raises:
         InvalidCommandError: It names what the history does not have, or what does not fit.
+        UnsupportedError: It is a forward of what is not switched on here.
     """
     if isinstance(data.content, ForwardToSend):
         message, pointer = data.content.message, "/data/content/message"
         found = await find_target(context, session, message.chat, message, pointer=pointer)
-        return _Named(forwarded=contents.forwardable(found.row))
+        return _Named(forwarded=contents.forwardable(found.row, context.features))
     target: MessageTarget | None = getattr(data.content, "target", None)
     if target is None:
         return _Named()
@@ -237,7 +241,8 @@ def _to_host(data: MessageSendData, named: _Named) -> dict[str, Any]:
 
 
 def _score(data: MessageSendData) -> int | None:
-    return data.content.score if isinstance(data.content, ForwardToSend) else None
+    content = data.content
+    return min(content.score, _MANY_TIMES) if isinstance(content, ForwardToSend) else None
 
 
 async def _quoted(context: Context, session: Session, data: MessageSendData) -> Quote | None:

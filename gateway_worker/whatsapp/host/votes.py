@@ -57,7 +57,7 @@ class Votes:
         )
         info = MessageInfo(ID=target["message_id"], MessageSource=source)
         poll = _complete(info).SerializeToString()
-        names = ArrayString(data=options).SerializeToString()
+        names = ArrayString(data=dict.fromkeys(options)).SerializeToString()  # each once
         said = self._native.BuildPollVote(self._client.uuid, poll, len(poll), names, len(names))
         answer = BuildPollVoteReturnFunction.FromString(said)
         if answer.Error:

@@ -23,11 +23,12 @@ def _compose(content: Content, composing: Composing) -> Any:
         if composing.context is not None:
             card.contextInfo.CopyFrom(composing.context)
         return library.Message(contactMessage=card)
-    return library.Message(
-        contactsArrayMessage=library.ContactsArrayMessage(
-            displayName=cards[0].displayName, contacts=cards, contextInfo=composing.context
-        )
+    several = library.ContactsArrayMessage(
+        displayName=cards[0].displayName if cards else "",  # some who write send none
+        contacts=cards,
+        contextInfo=composing.context,
     )
+    return library.Message(contactsArrayMessage=several)
 
 
 def _one(value: Any, _people: People) -> Converted:

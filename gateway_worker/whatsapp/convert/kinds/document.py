@@ -14,10 +14,11 @@ _NAME_CHARACTERS: Final = 1_024
 
 def _compose(content: Content, composing: Composing) -> Any:
     library, caption = composing.library, content.get("caption")
+    name = content.get("file_name")  # what is forwarded may have none
     document = library.DocumentMessage(
         **attached(composing.attachment, "thumbnail"),
-        fileName=content["file_name"],
-        title=content["file_name"],
+        fileName=name,
+        title=name,
         caption=caption,
         contextInfo=composing.context,
     )
