@@ -42,7 +42,7 @@ from gateway_worker.history.ports import (
 from gateway_worker.history.stored_content import content_of, media_id_of
 from gateway_worker.runtime import cursors
 from gateway_worker.sessions.changes import CommandState, Direction
-from gateway_worker.sessions.chats import chat_of, is_person
+from gateway_worker.sessions.chats import chat_of, is_group
 
 _PEOPLE_TOLD: Final = 500
 _DIRECTIONS: Final = {
@@ -155,7 +155,7 @@ class History:
             ChatSummary(
                 chat_id=line.chat_id,
                 ids=line.ids,
-                is_group=not is_person(line.chat_id),
+                is_group=is_group(line.chat_id),
                 last_message=last.model_copy(update={"chat_id": line.chat_id}),
                 unread=line.unread,
             )

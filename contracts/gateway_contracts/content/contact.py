@@ -5,16 +5,16 @@ from typing import Annotated, Literal
 from pydantic import FailFast, Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import WireModel
+from gateway_contracts.model import FreeText, WireModel
 
 
 class ContactCardToSend(WireModel):
     """Somebody's card to send."""
 
-    display_name: Annotated[str, Field(min_length=1, max_length=1_024), PERSONAL] = Field(
+    display_name: Annotated[FreeText, Field(min_length=1, max_length=1_024), PERSONAL] = Field(
         description="What the message shows."
     )
-    vcard: Annotated[str, Field(min_length=1, max_length=8_192), PERSONAL] = Field(
+    vcard: Annotated[FreeText, Field(min_length=1, max_length=8_192), PERSONAL] = Field(
         description="The card in vCard 3.0, from `BEGIN:VCARD` to `END:VCARD`. WhatsApp offers to "
         "write to numbers that have their digits as a parameter `waid`.",
     )

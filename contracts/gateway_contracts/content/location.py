@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import WireModel
+from gateway_contracts.model import FreeText, WireModel
 
 Latitude = Annotated[float, Field(ge=-90, le=90), PERSONAL]
 Longitude = Annotated[float, Field(ge=-180, le=180), PERSONAL]
+_Short = Annotated[FreeText, Field(min_length=1, max_length=1_024), PERSONAL]
 
 
 class LocationToSend(WireModel):
@@ -17,12 +18,8 @@ class LocationToSend(WireModel):
     kind: Literal["location"] = "location"
     latitude: Latitude = Field(description="In degrees, north of the equator.", examples=[52.52])
     longitude: Longitude = Field(description="In degrees, east of Greenwich.", examples=[13.405])
-    place: Annotated[str, PERSONAL] | None = Field(
-        None, min_length=1, max_length=1_024, description="What the place is called."
-    )
-    street_address: Annotated[str, PERSONAL] | None = Field(
-        None, min_length=1, max_length=1_024, description="Its address, shown below the name."
-    )
+    place: _Short | None = Field(None, description="What the place is called.")
+    street_address: _Short | None = Field(None, description="Its address, shown below the name.")
 
 
 class LocationContent(WireModel):

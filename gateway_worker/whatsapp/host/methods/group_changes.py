@@ -51,7 +51,7 @@ def create(tools: Tools, request: Request, call: CreateGroup) -> GroupAnswer:
         )
 
     def make() -> GroupAnswer:
-        named = [parse_jid(jid) for jid in jids if jid is not None]
+        named = _each_once(jids)
         made = tools.library.client.create_group(call.name, named, **settings)
         told = {"group": address(made.JID), "members": outcomes(jids, made.Participants)}
         return GroupAnswer(data=told, seconds=time.monotonic() - started)
@@ -64,7 +64,7 @@ def members(tools: Tools, _request: Request, call: ChangeMembers) -> GroupAnswer
     library, group = tools.library, parse_jid(call.group)
     started = time.monotonic()
     jids = _members(library, call.members)
-    named, change = [parse_jid(jid) for jid in jids if jid], ParticipantChange(call.change)
+    named, change = _each_once(jids), ParticipantChange(call.change)
     answered: Sequence[Any] = ()
     if named:
         answered = ask(
@@ -163,6 +163,11 @@ def _members(library: Library, asked: Sequence[str]) -> list[str | None]:
         jid if (one := found.get(jid)) is None else one.jid if one.is_on_whatsapp else None
         for jid in jids
     ]
+
+
+def _each_once(jids: Sequence[str | None]) -> list[Any]:
+    """Return whom a change is about: somebody may be named twice, by number and by LID, say."""
+    return [parse_jid(jid) for jid in dict.fromkeys(jids) if jid is not None]
 
 
 def _is_in(library: Library, group: str) -> bool:
