@@ -31,7 +31,7 @@ class BulkRow(WireModel):
     to: Recipient
     variables: dict[VariableName, Annotated[FreeText, Field(max_length=4_096), PERSONAL]] = Field(
         default_factory=dict,
-        description="What stands in the bulk's `content` for `{{name}}`, by name.",
+        description="What stands in the bulk's `content` for `{{name}}`, by name; more do no harm.",
     )
     content: ContentToSend | None = Field(
         None, description="What is sent in place of the bulk's `content`; nothing is filled in."

@@ -47,8 +47,10 @@ class ReadRow:
     faults: tuple[FieldError, ...] = ()
 
     @classmethod
-    def read(cls, number: int, body: bytes) -> "ReadRow":
-        """Read a row from JSON."""
+    def read(cls, number: int, body: bytes | FieldError) -> "ReadRow":
+        """Read a row from JSON; or tell of a line that is none."""
+        if isinstance(body, FieldError):
+            return cls(number=number, body=b"{}", faults=(body,))
         try:
             row = BulkRow.model_validate_json(body, strict=True)
         except ValidationError as error:
@@ -130,7 +132,7 @@ class _Csv:
         self._empty = _EmptyLines()
         self._columns: _Columns | None = None
 
-    def feed(self, chunk: bytes | None) -> Iterator[bytes]:
+    def feed(self, chunk: bytes | None) -> Iterator[bytes | FieldError]:
         """Yield the rows that a piece has completed; None is the end."""
         try:
             text = self._rest + self._decoder.decode(chunk or b"", final=chunk is None)
@@ -201,10 +203,11 @@ class _Columns:
         places = enumerate(columns)
         self._variables = [(place, name) for place, name in places if name not in _COLUMNS]
 
-    def row(self, values: list[str]) -> bytes:
-        """Return a line as a row of JSON; one with too many or too few values is none."""
+    def row(self, values: list[str]) -> bytes | FieldError:
+        """Return a line as a row of JSON; or that it has too many or too few values."""
         if len(values) != self._count:
-            return b"{}"
+            detail = f"it has {len(values)} values, and the first line names {self._count} columns"
+            return FieldError(pointer="", detail=detail)
         row: dict[str, object] = {"to": values[self._to].strip()}
         if self._client_ref is not None and values[self._client_ref]:
             row["client_ref"] = values[self._client_ref]

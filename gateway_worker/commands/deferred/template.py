@@ -11,7 +11,9 @@ from gateway_contracts import BulkRow, ContentToSend, FieldError, faults_of
 from gateway_worker.errors import InvalidCommandError
 
 _CONTENTS: Final[TypeAdapter[ContentToSend]] = TypeAdapter(ContentToSend)
-_PLACE: Final = re.compile(rb"\{\{ ?([A-Za-z_][A-Za-z0-9_]{0,63}) ?\}\}")
+_PLACE: Final = re.compile(rb"\{\{ {0,9}([A-Za-z_][A-Za-z0-9_]{0,63}) {0,9}\}\}")
+_ODD_PLACE: Final = re.compile(rb"\{\{[^{}]{0,99}\}\}")
+"""What somebody has meant for a place, and would be sent to everybody as it stands."""
 MOST_PLACES: Final = 256
 """Of variables in a content: each is filled in for each row."""
 _MOST_BYTES: Final = 524_288
@@ -53,7 +55,18 @@ class Template:
         return cls(None if content is None else _CONTENTS.validate_python(content))
 
     def check(self) -> None:
-        """Refuse what would take long to fill in. Raises `InvalidCommandError`."""
+        """Refuse what would take long to fill in, or not be filled in.
+
+        Raises:
+            InvalidCommandError: There are too many places, or one has no name of a variable.
+        """
+        texts = (self._first, *(text for _, text in self._places))
+        if any(_ODD_PLACE.search(text) for text in texts):
+            raise InvalidCommandError(
+                "what stands between {{ and }} is no name of a variable (letters A to Z and a to "
+                "z, digits and underscores, the first no digit)",
+                pointer="/data/content",
+            )
         if len(self._places) > MOST_PLACES:
             raise InvalidCommandError(
                 f"variables stand in at most {MOST_PLACES} places", pointer="/data/content"

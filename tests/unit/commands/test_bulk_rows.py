@@ -116,9 +116,14 @@ async def test_what_is_no_such_file_is_refused(document: bytes, form: BulkFormat
 
 
 async def test_a_line_with_more_or_fewer_values_is_a_faulty_row() -> None:
-    """The others are as they are."""
-    rows = await read(b"to,name\n+15550100002,Ada,x\n+15550100003,Bob\n", BulkFormat.CSV)
-    assert [bool(row.faults) for row in rows] == [True, False]
+    """The others are as they are, and it is said what is wrong with this one."""
+    rows = await read(b"to,name\n+15550100002,Ada,x\n+15550100003,Bob\n5\n", BulkFormat.CSV)
+
+    assert [[(fault.pointer, fault.detail) for fault in row.faults] for row in rows] == [
+        [("", "it has 3 values, and the first line names 2 columns")],
+        [],
+        [("", "it has 1 values, and the first line names 2 columns")],
+    ]
 
 
 def row(**fields: object) -> BulkRow:
@@ -128,7 +133,7 @@ def row(**fields: object) -> BulkRow:
 
 def test_variables_stand_where_the_template_has_them() -> None:
     """Several times, with whatever JSON would have to escape, and in every text of a content."""
-    template = Template(TextToSend(text="{{a}} and {{ b }}, {{a}}"))
+    template = Template(TextToSend(text="{{a}} and {{  b }}, {{a}}"))
     filled = template.fill(row(variables={"a": 'x"\\\n', "b": "{{a}}", "unused": "z"}))
     assert filled == TextToSend(text='x"\\\n and {{a}}, x"\\\n')
 
@@ -183,3 +188,21 @@ def test_a_template_has_few_places() -> None:
     with pytest.raises(InvalidCommandError):
         many.check()
     assert many.fill(row(variables={"a": "b"})) == TextToSend(text="b" * (MOST_PLACES + 1))
+
+
+@pytest.mark.parametrize("place", ["{{1}}", "{{first name}}", "{{größe}}", "{{}}", "{{a}} {{ä}}"])
+def test_what_looks_like_a_place_and_is_none(place: str) -> None:
+    """It would be sent to everybody as it stands; a bulk that is stored already goes on."""
+    template = Template(TextToSend(text=f"Dear {place}, hello"))
+
+    with pytest.raises(InvalidCommandError):
+        template.check()
+    filled = template.fill(row(variables={"a": "Ada"}))
+    assert isinstance(filled, TextToSend)
+    assert filled.text == f"Dear {place.replace('{{a}}', 'Ada')}, hello"
+
+
+@pytest.mark.parametrize("text", ["{a}", "{{", "}} {{", "{{{a}}}", "{% if a %}"])
+def test_braces_that_nobody_takes_for_a_place(text: str) -> None:
+    """They are text."""
+    Template(TextToSend(text=text)).check()
