@@ -164,6 +164,7 @@ def build_commands(
         files=ports.bulk_files,
         checks=checks,
         clock=clock,
+        pacer=ports.pacer,
     )
     deferred = DeferredCommands(
         worker_id=worker_id,

@@ -29,6 +29,7 @@ from gateway_worker.commands.deferred.open_bulks import OpenBulks
 from gateway_worker.commands.deferred.template import FaultyRowError
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.outcomes import Outcomes, of_row
+from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.ports import Deferred, Delivery
 from gateway_worker.errors import (
     DependencyError,
@@ -39,6 +40,7 @@ from gateway_worker.errors import (
 from gateway_worker.runtime.background import Background
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.waking import woken_by
+from gateway_worker.sessions.chats import chat_of
 from gateway_worker.sessions.deferred import Bulk, RowState
 from gateway_worker.sessions.ownership.registry import SessionRegistry
 from gateway_worker.sessions.session.session import Session
@@ -69,6 +71,7 @@ class BulkFeeder:
         files: Where results are written; None if nowhere.
         checks: Asks which recipients are on WhatsApp.
         clock: The time.
+        pacer: Knows when it is quiet for whom; None: never.
         look_seconds: See `LOOK_SECONDS`.
 
     Attributes:
@@ -85,8 +88,10 @@ class BulkFeeder:
         files: BulkFiles | None,
         checks: NumberChecks,
         clock: Clock,
+        pacer: Pacer | None = None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
+        self._pacer = pacer
         self.reports = BulkReports(worker_id=worker_id, registry=registry)
         self._worker_id = worker_id
         self._registry = registry
@@ -302,13 +307,32 @@ class BulkFeeder:
         if self._stopping or session is None or self._open.is_sending(session_id):
             return
         for one in self._open.of(session_id):
-            if self._may_feed(one, session):
+            if self._may_feed(one, session) and (row := self._next_row(one, session)):
                 self._open.had_turn(one)
-                self._hand_on(one, one.waiting.popleft())
+                self._hand_on(one, row)
                 return
 
+    def _next_row(self, one: OpenBulk, session: Session) -> RowBody | None:
+        """Take the next row of a bulk; None if it is quiet at all recipients that are at hand."""
+        pacing = session.settings.pacing
+        plan = None if self._pacer is None else self._pacer.plan_of(pacing)
+        has_quiet_hours = plan is not None and plan.quiet_hours is not None
+        if one.bulk.state is BulkState.CANCELLING or not (has_quiet_hours or one.aside):
+            return one.waiting.popleft() if one.waiting else None
+        now, at = self._clock.now(), asyncio.get_running_loop().time()
+        row = one.next_row(
+            at,
+            quiet=lambda to: 0.0 if plan is None else plan.quiet_seconds(now, chat_of(to)),
+            under=plan,
+        )
+        if row is None and one.waiting and one.not_before <= at:
+            self._wake.set()  # there are more to look at, after others have had their turn
+        return row
+
     def _may_feed(self, one: OpenBulk, session: Session) -> bool:
-        if not one.waiting or one.is_busy or session.epoch != one.epoch or session.is_leaving:
+        if one.is_busy or session.epoch != one.epoch or session.is_leaving:
+            return False
+        if not (one.waiting or one.aside):
             return False
         if one.bulk.state is BulkState.CANCELLING:
             return one.has_begun_only

@@ -89,7 +89,7 @@ class BulkReading:
         begun = await self._store.begun(one.session_id, one.bulk)
         if one.readings != readings or one.is_changing:
             return
-        one.waiting.clear()
+        one.forget_waiting()
         one.waiting.extend(row for row in begun if row.row not in one.fed)
         one.is_read = one.has_begun_only = True
 
@@ -107,7 +107,7 @@ class BulkReading:
             return ()  # it is another one by now
         one.fed.update((row.row, row) for row in absent)
         known = one.fed.keys() | {row.row for row in one.waiting}
-        one.waiting.extend(row for row in rows if row.row not in known)
+        one.waiting.extend(row for row in rows if row.row not in known and row.row not in one.aside)
         one.is_read = len(rows) < READ
         if rows:
             one.last = max(one.last, rows[-1].row)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,6 +22,8 @@ from gateway_contracts import (
     TextToSend,
 )
 from gateway_worker.commands.deferrals import RowBody
+from gateway_worker.commands.deferred.delivery import LONGEST_POSTPONED
+from gateway_worker.commands.deferred.rows_aside import RowsAside
 from gateway_worker.commands.deferred.template import FaultyRowError, Template
 from gateway_worker.sessions.deferred import Bulk, DeferredKey, RowState
 
@@ -32,6 +34,13 @@ _REASONS: Final = {
 }
 """Ends of one row after which no other is tried."""
 _NOTHING: Final = TextToSend.model_construct(text="")
+_LOOKED_AT: Final = 100
+"""So many rows are looked at for one that may be sent before others have their turn."""
+_LONGEST_ASIDE: Final = 600.0
+"""After so many seconds it is looked again whether it is still quiet."""
+
+Quiet = Callable[[str], float]
+"""Returns for how many seconds a recipient is to be left alone; 0 if it is not quiet there."""
 
 
 def state_after(error: ErrorBody | None) -> RowState:
@@ -52,6 +61,7 @@ class OpenBulk:
         template: What its rows have in common.
         counts: How many rows have ended so.
         waiting: The next rows, in order.
+        aside: Rows before those, whose recipients have quiet hours.
         last: The last row that was read.
         is_read: Whether no more rows wait than those.
         is_reading: Whether rows are being read.
@@ -76,6 +86,7 @@ class OpenBulk:
     template: Template
     counts: dict[RowState, int]
     waiting: deque[RowBody] = field(default_factory=deque)
+    aside: RowsAside = field(default_factory=RowsAside)
     last: int = 0
     is_read: bool = False
     is_reading: bool = False
@@ -120,6 +131,34 @@ class OpenBulk:
         self.is_read, self.last = False, 0
         self.readings += 1
 
+    def next_row(self, at: float, *, quiet: Quiet, under: object) -> RowBody | None:
+        """Take the next row that may be sent now; None if there is none, or others have their turn.
+
+        Those before it are set aside. If there are too many of these, the bulk waits.
+
+        Args:
+            at: Now, by the loop's clock.
+            quiet: Tells about recipients.
+            under: What that depends on: as long as it is the same object, nothing else is so.
+        """
+        self.waiting.extendleft(reversed(self.aside.take(at, under=under)))
+        for _ in range(min(_LOOKED_AT, len(self.waiting))):
+            row = self.waiting.popleft()
+            seconds = quiet(_recipient(row) or "")
+            if seconds <= 0:
+                return row
+            if self.aside.is_full:
+                self.waiting.appendleft(row)
+                self.not_before = at + min(seconds, LONGEST_POSTPONED)
+                return None
+            self.aside.put(row, until=at + min(seconds, _LONGEST_ASIDE))
+        return None
+
+    def forget_waiting(self) -> None:
+        """Have no row at hand: they are read anew, or not at all."""
+        self.waiting.clear()
+        self.aside.clear()
+
     def has_left(self, row: int) -> None:
         """Note that a row that was handed on has its end, or was put back."""
         self.fed.pop(row, None)
@@ -151,13 +190,14 @@ class OpenBulk:
             yield
         finally:
             self.changes -= 1
-            self.waiting.clear()
+            self.forget_waiting()
             self.read_anew()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing of it waits, nor is under way."""
-        return self.is_read and not self.waiting and not self.fed and not self.is_reading
+        is_waiting = bool(self.waiting or self.aside)
+        return self.is_read and not is_waiting and not self.fed and not self.is_reading
 
     @property
     def may_end(self) -> bool:
@@ -192,6 +232,8 @@ class OpenBulk:
             at: Now, by the loop's clock.
         """
         if self.is_over or self.is_held or self.bulk.state is not BulkState.RUNNING:
+            return 0.0
+        if self.aside and not self.waiting and not self.fed:  # for quiet hours to end
             return 0.0
         return max(0.0, at - max(self.moved_at, self.not_before))
 

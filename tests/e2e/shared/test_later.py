@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from gateway_contracts import (
     BulkCancel,
@@ -29,6 +31,7 @@ from gateway_contracts import (
     Pacing,
     PacingProfile,
     PersonData,
+    QuietHours,
     RecipientPacing,
     ScheduleCancel,
     ScheduleCancelData,
@@ -285,3 +288,26 @@ async def test_a_person_who_is_erased_is_in_no_bulk(gateway: Gateway, name: str)
     to_ada, to_ben = await lines(status.result.url)
     assert (to_ada["state"], to_ada.get("chat")) == ("succeeded", None)
     assert to_ben["chat"].startswith(ben.number)
+
+
+async def test_rows_pass_those_whose_recipients_sleep(gateway: Gateway, name: str) -> None:
+    """Quiet hours at one end of the world hold up nobody at the other; nor what is set later."""
+    phone, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    asleep = await gateway.sandbox.add_phone(f"8190{secrets.randbelow(10**8):08}")
+    await gateway.link(name, phone)
+    there = datetime.now(ZoneInfo("Asia/Tokyo"))
+    quiet = QuietHours(
+        start=f"{there - timedelta(hours=1):%H:%M}", end=f"{there + timedelta(hours=1):%H:%M}"
+    )
+    await set_pacing(gateway, name, Pacing(profile=PacingProfile.TRUSTED, quiet_hours=quiet))
+    rows = [{"to": one.number} for one in (asleep, ada)]
+    command = bulk(gateway, name, content={"kind": "text", "text": "Sale"}, rows=rows)
+
+    await gateway.succeed(command)
+    assert await texts(ada, 1) == ["Sale"]
+    assert list(asleep.inbox) == []
+    await set_pacing(gateway, name, Pacing(profile=PacingProfile.OFF))
+    end = await finished(gateway, name, command.id)
+
+    assert (end.data.state, end.data.succeeded) == (BulkState.FINISHED, 2)
+    assert await texts(asleep, 1) == ["Sale"]

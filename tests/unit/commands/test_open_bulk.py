@@ -13,6 +13,7 @@ from gateway_contracts import BulkReason, BulkState, ErrorBody, ErrorCode, TextT
 from gateway_worker.commands.deferrals import RowBody
 from gateway_worker.commands.deferred.bulk_figures import figures_of
 from gateway_worker.commands.deferred.open_bulk import OpenBulk, state_after
+from gateway_worker.commands.deferred.rows_aside import RowsAside
 from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.sessions.deferred import Bulk, RowState
 
@@ -206,3 +207,89 @@ async def test_what_is_under_way_to_somebody_is_waited_for() -> None:
 
     await one.until_left([9], seconds=0)
     assert list(one.fed) == [9]
+
+
+JAPAN, AMERICA = "+8190", "+1202"
+UNDER = object()
+
+
+def row_to(number: int, country: str) -> RowBody:
+    """Return a row to somebody in a country."""
+    return RowBody(row=number, body=b'{"to": "%s5550%03d"}' % (country.encode(), number))
+
+
+def at_hand(*countries: str) -> OpenBulk:
+    """Return a bulk with rows to these at hand."""
+    one = opened()
+    one.waiting.extend(row_to(place + 1, country) for place, country in enumerate(countries))
+    return one
+
+
+def taken(one: OpenBulk, at: float, *quiet: str, under: object = UNDER) -> list[int]:
+    """Return the rows that go while it is quiet in some countries, for 1,000 s."""
+    rows = []
+    while (
+        row := one.next_row(
+            at, quiet=lambda to: 1_000.0 if to.startswith(quiet) else 0.0, under=under
+        )
+    ) is not None:
+        rows.append(row.row)
+    return rows
+
+
+def test_rows_pass_those_whose_recipients_have_quiet_hours() -> None:
+    """These come when it is looked again and quiet no more; it is not over before."""
+    one = at_hand(JAPAN, AMERICA, JAPAN, AMERICA)
+    one.is_read = True
+
+    assert taken(one, 0.0, JAPAN) == [2, 4]
+    assert (one.is_over, one.stalled_seconds(9_000.0)) == (False, 0.0)
+    assert taken(one, 599.0) == []
+    assert taken(one, 600.0, JAPAN) == []
+    assert taken(one, 1_200.0) == [1, 3]
+    assert one.is_over
+
+
+def test_other_quiet_hours_count_at_once() -> None:
+    """A session may be set otherwise meanwhile."""
+    one = at_hand(JAPAN, AMERICA)
+    assert taken(one, 0.0, JAPAN) == [2]
+    assert taken(one, 1.0, under=object()) == [1]
+
+
+def test_a_bulk_waits_if_too_many_have_quiet_hours() -> None:
+    """The rows after those keep their place, and it asks again after a while."""
+    one = at_hand(JAPAN, JAPAN, AMERICA)
+    one.aside = RowsAside(most_bytes=1)
+
+    assert taken(one, 5.0, JAPAN) == []
+    assert [row.row for row in one.waiting] == [2, 3]
+    assert one.not_before == 65.0
+    assert taken(one, 700.0) == [1, 2, 3]
+
+
+def test_rows_that_are_read_anew_are_nowhere_else() -> None:
+    """Those that were set aside are in the database like the others."""
+    one = at_hand(JAPAN, AMERICA)
+    assert taken(one, 0.0, JAPAN) == [2]
+
+    with one.changing():
+        pass
+
+    assert (len(one.aside), len(one.waiting), one.last) == (0, 0, 0)
+
+
+def test_many_rows_are_looked_at_in_turns() -> None:
+    """Others have theirs in between."""
+    one = at_hand(*[JAPAN] * 250, AMERICA)
+
+    def look() -> RowBody | None:
+        return one.next_row(
+            0.0, quiet=lambda to: 1_000.0 if to.startswith(JAPAN) else 0.0, under=UNDER
+        )
+
+    assert [look(), look()] == [None, None]
+    assert len(one.waiting) == 51
+    found = look()
+    assert found is not None
+    assert found.row == 251
