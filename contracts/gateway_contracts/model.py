@@ -76,6 +76,7 @@ _RECIPIENT = (
 )
 _PERSON = r"^(\+?[1-9][0-9]{6,14}|[0-9]{5,20}(:[0-9]{1,3})?@(s\.whatsapp\.net|lid))$"
 _GROUP = r"^[0-9]{5,20}(-[0-9]{5,20})?@g\.us$"
+_ELSEWHERE = r"^([0-9]{5,20}(-[0-9]{5,20})?@g\.us|status@broadcast)$"
 _INVITE_LINK = r"^(https://chat\.whatsapp\.com/(invite/)?)?[A-Za-z0-9_-]{8,64}([?#][\x21-\x7e]*)?$"
 CHANNEL_INVITE_PATTERN = r"^[0-9A-Za-z_-]{1,64}$"
 _CHANNEL = r"^[0-9]{5,20}@newsletter$"
@@ -119,6 +120,7 @@ SENTENCES = {
     "with or without a plus before them; no spaces, hyphens or brackets), or the WhatsApp id of a "
     "person (digits and @s.whatsapp.net or @lid)",
     _GROUP: "must be the WhatsApp id of a group (digits and @g.us)",
+    _ELSEWHERE: "must be the WhatsApp id of a group (digits and @g.us), or status@broadcast",
     _INVITE_LINK: "must be the link to a group (https://chat.whatsapp.com/ and its code), or its "
     "code",
     CHANNEL_INVITE_PATTERN: "must be the code of an invitation to a channel: the last part of its "
@@ -313,6 +315,18 @@ GroupId = Annotated[
     _part("GroupId", "The WhatsApp id of a group (`…@g.us`).", "120363025550100001@g.us"),
 ]
 """A group."""
+
+OtherChat = Annotated[
+    str,
+    Field(pattern=_ELSEWHERE),
+    PERSONAL,
+    _part(
+        "OtherChat",
+        "The WhatsApp id of a group (`…@g.us`), or `status@broadcast`.",
+        "120363025550100001@g.us",
+    ),
+]
+"""Where something stands that is answered in a chat with one person."""
 
 InviteLink = Annotated[
     str,

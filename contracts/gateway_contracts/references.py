@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import Jid, MessageId, WireModel
+from gateway_contracts.model import Jid, MessageId, OtherChat, WireModel
 
 
 class MessageTarget(WireModel):
@@ -25,6 +25,13 @@ class MessageTarget(WireModel):
 
 class ReplyTarget(MessageTarget):
     """The message that a reply quotes."""
+
+    chat: OtherChat | None = Field(
+        None,
+        description="Where it is, if that is not the chat that the reply goes to, which is one "
+        "with a person then: a group, a member of which is answered in private, or "
+        "`status@broadcast`, of which a post is answered.",
+    )
 
 
 class MessageReference(WireModel):
@@ -48,6 +55,12 @@ class Quoted(WireModel):
     message_id: MessageId
     participant: Jid | None = Field(None, description="Who wrote it.")
     from_me: bool = Field(default=False, description="The account itself wrote it.")
+    chat: Jid | None = Field(
+        None,
+        description="The conversation that it stands in, where the sender's app names one that is "
+        "not between two people: a group, of which a member is answered in private, or "
+        "`status@broadcast`, of which a post is answered. Absent, it is this one.",
+    )
     kind: str | None = Field(
         None, description="What it is, as `content.kind`; absent if nothing of it is quoted."
     )

@@ -248,13 +248,21 @@ def _score(data: MessageSendData) -> int | None:
 async def _quoted(context: Context, session: Session, data: MessageSendData) -> Quote | None:
     if data.reply_to is None:
         return None
-    target = await find_target(context, session, data.to, data.reply_to, pointer="/data/reply_to")
+    elsewhere = data.reply_to.chat
+    if elsewhere is not None and not is_person(data.to):
+        raise InvalidCommandError(
+            "what stands elsewhere is answered to a person", pointer="/data/reply_to/chat"
+        )
+    target = await find_target(
+        context, session, elsewhere or data.to, data.reply_to, pointer="/data/reply_to"
+    )
     if target.row is not None:
         contents.check_shown(target.row.content)
     return Quote(
         message_id=target.message_id,
         participant=target.participant,
         content=None if target.row is None else contents.quotable(target.row),
+        chat=elsewhere,
     )
 
 

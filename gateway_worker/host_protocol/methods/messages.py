@@ -40,11 +40,13 @@ class Quote(Wire, frozen=True, kw_only=True):
 
     Attributes:
         content: As the contract writes it.
+        chat: Where it is, if that is not the chat that the reply goes to.
     """
 
     message_id: str
     participant: str
     content: dict[str, Any] | None = None
+    chat: str | None = None
 
 
 class SendMessage(Method[Sent], frozen=True, kw_only=True, tag="message.send"):

@@ -2,14 +2,16 @@
 
 from typing import Any, Final
 
-from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.convert.texts import clean, message_id, short
+from gateway_worker.whatsapp.convert.people import People, without_device
+from gateway_worker.whatsapp.convert.texts import clean, message_id, short, short_id
 
 _MANY: Final = 5
 """From this score on WhatsApp's apps show a message as forwarded many times."""
 _MOST: Final = 1_000_000
 _TEXT_CHARACTERS: Final = 4_096
 _MOST_SECONDS: Final = 10 * 366 * 86_400
+_SHARED: Final = ("@g.us", "@broadcast", "@newsletter")
+"""How the ids of conversations of more than two end."""
 
 
 def envelope(context: Any, people: People) -> tuple[dict[str, Any], bool]:
@@ -22,7 +24,7 @@ def envelope(context: Any, people: People) -> tuple[dict[str, Any], bool]:
     told: dict[str, Any] = {}
     quoted = message_id(context.stanzaID)
     if quoted is not None:
-        told["reply_to"] = _quoted(quoted, context.participant, people)
+        told["reply_to"] = _quoted(quoted, context, people)
     if context.isForwarded or context.forwardingScore:
         score = min(context.forwardingScore, _MOST)
         told["forwarded"] = {"score": score, "many": score >= _MANY}
@@ -33,11 +35,22 @@ def envelope(context: Any, people: People) -> tuple[dict[str, Any], bool]:
     return told, quoted is not None or not context.stanzaID
 
 
-def _quoted(identity: str, participant: str | bytes, people: People) -> dict[str, Any]:
-    if not participant:
-        return {"message_id": identity}
-    named = people.named(clean(participant))
-    return {"message_id": identity, "participant": named, "from_me": people.is_me(named)}
+def _quoted(identity: str, context: Any, people: People) -> dict[str, Any]:
+    told: dict[str, Any] = {"message_id": identity}
+    if place := _elsewhere(context.remoteJID):
+        told |= {"chat": place}
+    if not context.participant:
+        return told
+    named = people.named(clean(context.participant))
+    return told | {"participant": named, "from_me": people.is_me(named)}
+
+
+def _elsewhere(jid: str | bytes) -> str | None:
+    """Return where a message is that is quoted, if that is named and no chat of two people."""
+    if not jid:
+        return None
+    place = without_device(short_id(jid))
+    return place if place.endswith(_SHARED) else None
 
 
 def _referral(context: Any) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def _context(call: SendMessage) -> ContextInfo | None:
     if (quoted := call.quoted) is not None:
         context.stanzaID = quoted.message_id
         context.participant = recipient(quoted.participant)
+        if quoted.chat is not None:
+            context.remoteJID = quoted.chat
         context.quotedMessage.CopyFrom(_quoted(quoted.content))
     return context if context.ListFields() else None
 

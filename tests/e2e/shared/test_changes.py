@@ -232,6 +232,7 @@ async def test_a_reply_to_a_place_is_told_with_what_it_quotes(talk: Talk) -> Non
         "message_id": ours.message_id,
         "participant": talk.me,
         "from_me": True,
+        "chat": None,
         "kind": "location",
         "text": "Harbour",
     }
@@ -241,6 +242,34 @@ async def test_a_reply_to_a_place_is_told_with_what_it_quotes(talk: Talk) -> Non
     shown = await talk.shown(await talk.gateway.succeed(again))
     quoted = shown.content["locationMessage"]["contextInfo"]["quotedMessage"]
     assert quoted["locationMessage"]["name"] == "Harbour"
+
+
+async def test_what_stands_elsewhere_is_answered(talk: Talk) -> None:
+    """A member of a group in private, and who has posted to the status; so the answers are told."""
+    group = talk.other.groups.create("Club", [talk.phone.number])
+    asked = await talk.other.send_text(group.jid, "Who has the key?")
+    await talk.received(asked)
+    place = str(group.jid)
+    content = {"kind": "text", "text": "I have"}
+
+    command = talk.command(content, reply_to={"message_id": asked, "chat": place})
+    shown = await talk.shown(await talk.gateway.succeed(command))
+
+    context = shown.content["extendedTextMessage"]["contextInfo"]
+    assert (context["stanzaID"], context["remoteJID"]) == (asked, place)
+    assert context["quotedMessage"] == {"conversation": "Who has the key?"}
+    post = {"message_id": "3EB0AB", "participant": talk.chat, "chat": "status@broadcast"}
+    shown = await talk.shown(await talk.gateway.succeed(talk.command(content, reply_to=post)))
+    context = shown.content["extendedTextMessage"]["contextInfo"]
+    assert (context["stanzaID"], context["remoteJID"]) == ("3EB0AB", "status@broadcast")
+    back = await talk.other.send_content(talk.phone.number, shown.content)
+    answered = (await talk.received(back)).data.reply_to
+    assert answered is not None
+    assert (answered.message_id, answered.chat) == ("3EB0AB", "status@broadcast")
+    to_group = talk.command(content, reply_to=post)
+    to_group = to_group.model_copy(update={"data": to_group.data.model_copy(update={"to": place})})
+    failed = await talk.gateway.fail(to_group)
+    assert failed.data.error.errors[0].pointer == "/data/reply_to/chat"
 
 
 async def test_the_parts_of_an_album(talk: Talk) -> None:
@@ -291,6 +320,9 @@ async def test_a_forward(talk: Talk) -> None:
     forwarded = (await talk.received(back)).data.forwarded
     assert forwarded is not None
     assert (forwarded.score, forwarded.many) == (5, True)
+    often = talk.command({"kind": "forward", "message": message, "score": 128})
+    shown = (await talk.shown(await talk.gateway.succeed(often))).content["extendedTextMessage"]
+    assert shown["contextInfo"]["forwardingScore"] == 127
     unknown = {"kind": "forward", "message": {**message, "message_id": "3EB0FFFFFFFFFFFFFFFF"}}
     failed = await talk.gateway.fail(talk.command(unknown))
     assert failed.data.error.errors[0].pointer == "/data/content/message/message_id"

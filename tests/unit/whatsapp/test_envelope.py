@@ -63,6 +63,23 @@ def test_what_is_quoted(quoted: Any, kind: str | None, words: str | None) -> Non
 
 
 @pytest.mark.parametrize(
+    ("place", "chat"),
+    [
+        ("", None),
+        ("802@lid", None),
+        ("status@broadcast", "status@broadcast"),
+        ("120363000000000001@g.us", "120363000000000001@g.us"),
+    ],
+)
+def test_where_stands_what_is_quoted(place: str, chat: str | None) -> None:
+    """A group's member is answered in private, or a status post; else it is in this chat."""
+    data = told(text(stanzaID="3EB0Q", participant="900@lid", remoteJID=place))
+
+    assert data.reply_to.chat == chat
+    assert not data.partial
+
+
+@pytest.mark.parametrize(
     ("context", "score", "many"),
     [
         ({"isForwarded": True}, 0, False),
