@@ -163,10 +163,22 @@ def _whole(text: str) -> list[str]:
     lines = text.split("\n")
     end, is_quoted = 0, False
     for place, line in enumerate(lines[:-1]):
-        is_quoted ^= line.count('"') % 2 == 1
+        if line.count('"') % 2 == 1:
+            is_quoted = not is_quoted and _opens(line)
         if not is_quoted:
             end = place + 1
     return _lines(lines[:end])
+
+
+def _opens(line: str) -> bool:
+    """Whether a quoted value goes on behind a line: a quote within a value is only a letter."""
+    is_open, may_open = False, True
+    for letter in line:
+        if letter == '"':
+            is_open, may_open = not is_open and may_open, is_open  # two of them are one of a value
+        elif not is_open:
+            may_open = letter == ","
+    return is_open
 
 
 def _lines(texts: Iterable[str]) -> list[str]:

@@ -58,6 +58,20 @@ async def test_rows_come_out_of_csv_however_it_is_cut(size: int) -> None:
     assert BulkRow.model_validate_json(rows[1].body) == rows[1].row
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 10, 1 << 18])
+async def test_a_quote_within_a_value_is_a_letter(size: int) -> None:
+    """However long the file is; only one before a value holds lines together."""
+    first = 'to,name\n+15550100002,17" screen\n+15550100002,"17"" screen,\nnew"\n'
+    lines = [f"+15550100002,a {number}" for number in range(2_000)]
+    document = (first + "\n".join(lines)).encode()
+
+    rows = await read(document if size > 7 else first.encode(), BulkFormat.CSV, size=size)
+
+    names = [row.row and row.row.variables["name"] for row in rows]
+    assert names[:2] == ['17" screen', '17" screen,\nnew']
+    assert len(rows) == 2 + (2_000 if size > 7 else 0)
+
+
 @pytest.mark.parametrize("size", [1, 5, 1 << 18])
 async def test_rows_come_out_of_json_lines(size: int) -> None:
     """Empty lines are none, and the last one needs no end."""
