@@ -4,11 +4,14 @@ Uploading has no effect that anybody sees: it is repeated after a crash. What mu
 is the send that names what was uploaded, and that comes afterwards, in its turn.
 """
 
+from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from gateway_contracts import ContentToSend, Media, MediaSource, MediaState, StatusContent
 from gateway_worker.commands.preparation import Preparation
+from gateway_worker.commands.shared_by_rows import Share
 from gateway_worker.host_protocol.media import Attachment, MediaType, Uploaded
 from gateway_worker.host_protocol.methods.media import UploadMedia
 from gateway_worker.media.file import MediaFile
@@ -29,6 +32,19 @@ _TYPES: Final = {
 """As what the files of each kind of content are uploaded."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFile:
+    """A file that is uploaded, for all rows of a bulk that carry it.
+
+    Attributes:
+        attachment: What messages say of it.
+        prepared: What it is; nothing of it is on disk any more.
+    """
+
+    attachment: Attachment
+    prepared: Prepared
+
+
 class AttachmentUpload(Preparation):
     """What becomes of the file of a message, over all attempts of its command.
 
@@ -36,16 +52,25 @@ class AttachmentUpload(Preparation):
         outgoing: Prepares it.
         content: What it belongs to.
         source: Where the backend has it.
+        share: Of a row of a bulk, the files of that bulk.
 
     Attributes:
         attachment: What the message says of it, once it is uploaded.
         prepared: What it is, once that is known; on disk until it is uploaded.
     """
 
-    def __init__(self, *, outgoing: Outgoing, content: AnyContent, source: MediaSource) -> None:
+    def __init__(
+        self,
+        *,
+        outgoing: Outgoing,
+        content: AnyContent,
+        source: MediaSource,
+        share: Share[SharedFile] | None = None,
+    ) -> None:
         self._outgoing = outgoing
         self._content = content
         self._source = source
+        self._share = share
         self._directory: Path | None = None
         self.attachment: Attachment | None = None
         self.prepared: Prepared | None = None
@@ -67,6 +92,8 @@ class AttachmentUpload(Preparation):
             GatewayError: WhatsApp did not take it.
         """
         kind = self._content.kind
+        if self._is_shared(session.session_id):
+            return
         async with self._outgoing.turn(session.session_id):
             if self.prepared is None:
                 self._directory = session.directory
@@ -77,6 +104,9 @@ class AttachmentUpload(Preparation):
                 uploaded = await session.request(call)
             self.attachment = _attachment(file, uploaded)
         await self.close()
+        if self._share is not None:
+            shared = SharedFile(attachment=self.attachment, prepared=self.prepared)
+            self._share.put(shared, session.session_id, *self._identity())
 
     async def close(self) -> None:
         """Remove the file, if it is on disk."""
@@ -92,9 +122,34 @@ class AttachmentUpload(Preparation):
             directory=session.directory,
             kind=self._content.kind,
             source=self._source,
-            file_name=getattr(self._content, "file_name", None),
-            is_gif=getattr(self._content, "gif", False),
+            file_name=self._file_name,
+            is_gif=self._is_gif,
         )
+
+    @property
+    def _file_name(self) -> str | None:
+        name: str | None = getattr(self._content, "file_name", None)
+        return name
+
+    @property
+    def _is_gif(self) -> bool:
+        is_gif: bool = getattr(self._content, "gif", False)
+        return is_gif
+
+    def _is_shared(self, session_id: str) -> bool:
+        """Take the file from an earlier row of the bulk, if one has carried it."""
+        shared = None
+        if self._share is not None:
+            shared = self._share.get(session_id, *self._identity())
+        if shared is None:
+            return False
+        self.attachment, self.prepared = shared.attachment, shared.prepared
+        return True
+
+    def _identity(self) -> tuple[Hashable, ...]:
+        """Return what makes a file another one."""
+        source = self._source.model_dump_json()
+        return self._content.kind, self._is_gif, self._file_name, source
 
 
 def _attachment(file: MediaFile, uploaded: Uploaded) -> Attachment:
@@ -110,12 +165,20 @@ def _attachment(file: MediaFile, uploaded: Uploaded) -> Attachment:
     )
 
 
-def upload_of(outgoing: Outgoing, content: AnyContent) -> AttachmentUpload | None:
-    """Return what becomes of the file of a content; None if it has none."""
+def upload_of(
+    outgoing: Outgoing, content: AnyContent, share: Share[SharedFile] | None = None
+) -> AttachmentUpload | None:
+    """Return what becomes of the file of a content; None if it has none.
+
+    Args:
+        outgoing: Prepares it.
+        content: What it belongs to.
+        share: Of a row of a bulk, the files of that bulk.
+    """
     source: MediaSource | None = getattr(content, "media", None)
     if source is None:
         return None
-    return AttachmentUpload(outgoing=outgoing, content=content, source=source)
+    return AttachmentUpload(outgoing=outgoing, content=content, source=source, share=share)
 
 
 def told_of(content: AnyContent, upload: AttachmentUpload | None) -> dict[str, Any]:

@@ -118,7 +118,10 @@ class Executor:
     ) -> bool:
         stopwatch.lap("queue")
         prepare = HANDLERS[command.type].prepare
-        preparing = Preparing(preparation=prepare and prepare(self._context, command))
+        context = self._context
+        if delivery.deferred is not None:
+            context = replace(context, bulk_id=delivery.deferred.bulk_id)
+        preparing = Preparing(preparation=prepare and prepare(context, command))
         try:
             run = Run.of(
                 command,

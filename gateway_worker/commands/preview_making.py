@@ -8,9 +8,10 @@ from typing import Any
 
 from gateway_contracts import AutomaticPreview, CardPreview, ContentToSend, TextToSend, new_id
 from gateway_worker.commands.preparation import Preparation
+from gateway_worker.commands.shared_by_rows import Share
 from gateway_worker.host_protocol.layout import OUTGOING_NAME
 from gateway_worker.media.outgoing import Outgoing, Wanted
-from gateway_worker.media.previews import Preview, Previews
+from gateway_worker.media.previews import Preview, Previews, first_link
 from gateway_worker.sessions.session.session import Session
 
 
@@ -22,6 +23,7 @@ class PreviewMaking(Preparation):
         previews: Looks at pages.
         text: What it belongs to.
         wanted: Whose preview.
+        share: Of a row of a bulk, the previews of that bulk.
 
     Attributes:
         preview: What is to be shown; None if nothing, or if it is not ready.
@@ -34,11 +36,13 @@ class PreviewMaking(Preparation):
         previews: Previews,
         text: str,
         wanted: AutomaticPreview | CardPreview,
+        share: Share[Preview] | None = None,
     ) -> None:
         self._outgoing = outgoing
         self._previews = previews
         self._text = text
         self._wanted = wanted
+        self._share = share
         self._is_ready = False
         self.preview: Preview | None = None
 
@@ -56,13 +60,22 @@ class PreviewMaking(Preparation):
             MediaRefusedError: It is no image, or the worker does not go there.
             DependencyError: What it takes is unavailable now.
         """
+        is_card = isinstance(self._wanted, CardPreview)
+        about = self._wanted.model_dump_json() if is_card else first_link(self._text)
+        share = self._share
+        self.preview = None if share is None else share.get(session.session_id, about)
+        if self.preview is None:
+            self.preview = await self._made(session)
+            if share is not None and self.preview is not None:
+                share.put(self.preview, session.session_id, about)
+        self._is_ready = True
+
+    async def _made(self, session: Session) -> Preview | None:
         if isinstance(self._wanted, CardPreview):
             thumbnail = await self._thumbnail(session, self._wanted)
-            self.preview = _of_card(self._wanted, thumbnail)
-        else:
-            directory = session.directory / OUTGOING_NAME / new_id()
-            self.preview = await self._previews.of_text(self._text, directory=directory)
-        self._is_ready = True
+            return _of_card(self._wanted, thumbnail)
+        directory = session.directory / OUTGOING_NAME / new_id()
+        return await self._previews.of_text(self._text, directory=directory)
 
     async def close(self) -> None:
         """Nothing is on disk after `run`."""
@@ -83,13 +96,27 @@ class PreviewMaking(Preparation):
 
 
 def making_of(
-    outgoing: Outgoing, previews: Previews, content: ContentToSend
+    outgoing: Outgoing,
+    previews: Previews,
+    content: ContentToSend,
+    share: Share[Preview] | None = None,
 ) -> PreviewMaking | None:
-    """Return what becomes of the preview of a content; None if it has none."""
+    """Return what becomes of the preview of a content; None if it has none.
+
+    Args:
+        outgoing: Brings a card's picture here.
+        previews: Looks at pages.
+        content: What it belongs to.
+        share: Of a row of a bulk, the previews of that bulk.
+    """
     if not isinstance(content, TextToSend) or content.link_preview is None:
         return None
     return PreviewMaking(
-        outgoing=outgoing, previews=previews, text=content.text, wanted=content.link_preview
+        outgoing=outgoing,
+        previews=previews,
+        text=content.text,
+        wanted=content.link_preview,
+        share=share,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway_contracts import Result, SessionEvent
 from gateway_worker.analytics.counters import CounterReading
+from gateway_worker.commands.attachment_upload import SharedFile
 from gateway_worker.commands.deferrals import Bulks, Deferrals
 from gateway_worker.commands.features import DEFAULT, Feature
 from gateway_worker.commands.log_levels import LevelSetting
@@ -17,12 +18,14 @@ from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.commands.shared_by_rows import SharedByRows
 from gateway_worker.history.build import Privacy
 from gateway_worker.history.reading import History
 from gateway_worker.media.arriving.pictures import Pictures
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles
+from gateway_worker.media.previews import Preview
 from gateway_worker.sessions.changes import (
     MessageRow,
     ReadMark,
@@ -57,6 +60,10 @@ class Context:
     catalog: SessionCatalog | None = None
     log_levels: LevelSetting | None = None
     features: frozenset[Feature] = DEFAULT
+    shared_files: SharedByRows[SharedFile] = field(default_factory=SharedByRows)
+    shared_previews: SharedByRows[Preview] = field(default_factory=SharedByRows)
+    bulk_id: str | None = None
+    """The bulk that this command is a row of."""
     arrived: float = 0.0
     """When the command came, by the monotonic clock."""
     interrupted: bool = False

@@ -33,6 +33,7 @@ from gateway_worker.commands.handlers.timers import chat_timer
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
 from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.commands.shared_by_rows import Share
 from gateway_worker.errors import GatewayError, InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods.messages import Quote, SendMessage, Sent
 from gateway_worker.host_protocol.times import moment
@@ -270,7 +271,16 @@ def _prepare(context: Context, command: MessageSend) -> Preparation | None:
     files, content = context.files, command.data.content
     if files is None or (is_channel(command.data.to) and content.kind != "text"):
         return None  # what cannot be sent there is refused, and nothing is fetched for it
-    return upload_of(files.outgoing, content) or making_of(files.outgoing, files.previews, content)
+    bulk_id = context.bulk_id
+    if bulk_id is None:
+        return upload_of(files.outgoing, content) or making_of(
+            files.outgoing, files.previews, content
+        )
+    shared_files = Share(kept=context.shared_files, bulk_id=bulk_id)
+    shared_previews = Share(kept=context.shared_previews, bulk_id=bulk_id)
+    return upload_of(files.outgoing, content, shared_files) or making_of(
+        files.outgoing, files.previews, content, shared_previews
+    )
 
 
 def _upload(context: Context) -> AttachmentUpload | None:

@@ -311,3 +311,24 @@ async def test_rows_pass_those_whose_recipients_sleep(gateway: Gateway, name: st
 
     assert (end.data.state, end.data.succeeded) == (BulkState.FINISHED, 2)
     assert await texts(asleep, 1) == ["Sale"]
+
+
+async def test_rows_share_the_file_that_they_carry(gateway: Gateway, name: str) -> None:
+    """It is uploaded to WhatsApp once; each recipient opens it."""
+    phone, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
+    await gateway.link(name, phone)
+    media = {
+        "source": "upload",
+        "media_id": await uploaded(gateway, name, "text/plain", b"menu"),
+    }
+    content = {"kind": "document", "media": media, "file_name": "menu.txt", "caption": "No {{n}}"}
+    rows = [{"to": ada.number, "variables": {"n": str(number)}} for number in range(3)]
+    command = bulk(gateway, name, content=content, rows=rows)
+
+    await gateway.succeed(command)
+    end = await finished(gateway, name, command.id)
+    shown = [await ada.next_message(timeout=30) for _ in rows]
+
+    assert end.data.succeeded == 3
+    assert [await ada.media_bytes(message) for message in shown] == [b"menu"] * 3
+    assert len({(await ada.media(message)).direct_path for message in shown}) == 1
