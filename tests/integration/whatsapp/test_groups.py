@@ -124,9 +124,10 @@ async def test_members_come_and_go(stage: Stage, shop: Account) -> None:
         told: list[dict[str, object]] = (await asked(shop, call)).data["members"]
         return told
 
-    assert await change("add", ben.number, "12025559998", str(cleo.jid)) == [
+    assert await change("add", ben.number, "12025559998", str(cleo.jid), str(ben.jid)) == [
         {"outcome": "done"},
         {"outcome": "not_found"},
+        {"outcome": "done"},
         {"outcome": "done"},
     ]
     assert await change("add", ben.number) == [{"outcome": "unchanged", "status": 409}]
