@@ -158,7 +158,8 @@ class SendState(StrEnum):
     """How far a command has come."""
 
     WAITING = "waiting"
-    """It has been begun, had no effect yet, and waits."""
+    """It has been begun, had no effect yet, and waits; or it is scheduled, and not known by its
+    `client_ref` before its time."""
     EXECUTING = "executing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -171,7 +172,9 @@ class SendInfo(WireModel):
     command_id: CommandId
     state: SendState
     client_ref: Annotated[str, PERSONAL] | None = None
-    received_at: Timestamp = Field(description="When it was first taken up.")
+    received_at: Timestamp = Field(
+        description="When it was first taken up; of a scheduled one, its time."
+    )
     finished_at: Timestamp | None = None
     error: ErrorBody | None = Field(None, description="Of one that has failed or is uncertain.")
 

@@ -54,6 +54,7 @@ KINDS: Final = {
     "orderMessage": "order",
     "interactiveMessage": "buttons",
     "buttonsMessage": "buttons",
+    "templateMessage": "buttons",
     "listMessage": "list_menu",
 }
 """What a phone calls the fields of a message; one that is not among them is shown as `other`."""

@@ -11,7 +11,9 @@ from gateway_worker.whatsapp.convert.texts import message_id, short
 from gateway_worker.whatsapp.convert.wrappers import taken_apart, unwrapped
 
 _ANNOUNCED_PROTOCOL: Final = frozenset({"REVOKE", "MESSAGE_EDIT", "EPHEMERAL_SETTING"})
-"""The kinds of `protocolMessage` that change what a person sees; the rest is between devices."""
+"""The kinds of `protocolMessage` that change what a person sees."""
+_NAMED_PROTOCOL: Final = frozenset({"SHARE_PHONE_NUMBER", "STATUS_MENTION_MESSAGE"})
+"""Those that say something to a person and have no kind here; the rest is between devices."""
 _VIEW_ONCE: Final = frozenset(
     {"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"}
 )
@@ -123,6 +125,8 @@ def _change(kind: str, value: Any, people: People) -> Said | None:
     if not value.HasField("type"):  # one that has no name yet; it reads as the first, REVOKE
         return Said.unsupported(kind, is_partial=True)
     name = value.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number.get(value.type)
+    if name is not None and name.name in _NAMED_PROTOCOL:
+        return Said.unsupported(f"{kind}.{name.name}")
     if name is None or name.name not in _ANNOUNCED_PROTOCOL:
         return None
     return _said(_told(f"{kind}.{name.name}", value, people))

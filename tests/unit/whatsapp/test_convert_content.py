@@ -138,6 +138,19 @@ def test_what_nobody_said(message: Any) -> None:
     assert said(message, PEOPLE) is None
 
 
+@pytest.mark.parametrize(
+    ("use", "name"), [(11, "SHARE_PHONE_NUMBER"), (25, "STATUS_MENTION_MESSAGE")]
+)
+def test_what_somebody_did_without_words(use: int, name: str) -> None:
+    """It has no kind here, and is told by WhatsApp's name of it."""
+    message = e2e.Message(protocolMessage=e2e.ProtocolMessage(type=use))
+
+    found = said(message, PEOPLE)
+
+    assert found is not None
+    assert found.content == {"kind": "unsupported", "message_type": f"protocolMessage.{name}"}
+
+
 def test_keys_beside_a_text() -> None:
     """The first text of a writer in a group brings a key along; the text counts."""
     message = e2e.Message(

@@ -46,6 +46,26 @@ def _plain(value: Any, _people: People) -> Converted:
     return _converted(value.contentText, value.footerText, buttons)
 
 
+def _template(value: Any, people: People) -> Converted:
+    """Tell what a business has sent by WhatsApp's own interface for businesses."""
+    if value.HasField("interactiveMessageTemplate"):
+        return _flow(value.interactiveMessageTemplate, people)
+    is_new = value.HasField("hydratedTemplate")
+    filled = value.hydratedTemplate if is_new else value.hydratedFourRowTemplate
+    buttons = []
+    for button in filled.hydratedButtons[:MOST_CHOICES]:
+        use = button.WhichOneof("hydratedButton")
+        if use is None:
+            continue
+        identity = button.quickReplyButton.ID if use == "quickReplyButton" else ""
+        title = getattr(button, use).displayText
+        buttons.append(
+            {"id": short(identity, TEXT_CHARACTERS), "title": short(title, TEXT_CHARACTERS)}
+        )
+    text = filled.hydratedContentText or filled.hydratedTitleText
+    return _converted(text, filled.hydratedFooterText, buttons)
+
+
 def _converted(text: str | bytes, footer: str | bytes, buttons: list[dict[str, str]]) -> Converted:
     told, is_whole = written(text)
     content: dict[str, Any] = {
@@ -62,5 +82,9 @@ KIND: Final = Kind(
     name="buttons",
     compose=_compose,
     quote=_compose,
-    fields={"interactiveMessage": _flow, "buttonsMessage": _plain},
+    fields={
+        "interactiveMessage": _flow,
+        "buttonsMessage": _plain,
+        "templateMessage": _template,
+    },
 )
