@@ -364,7 +364,8 @@ def _in_command(data: BulkCreateData, fault: BulkFault) -> FieldError:
     if data.file is None:
         pointer = f"/data/rows/{fault.row - 1}{fault.pointer}"
         return FieldError(pointer=pointer, detail=fault.detail)
-    detail = f"row {fault.row}, {fault.pointer}: {fault.detail}"
+    place = f"row {fault.row}, {fault.pointer}" if fault.pointer else f"row {fault.row}"
+    detail = f"{place}: {fault.detail}"
     return FieldError(pointer="/data/file", detail=detail)
 
 
