@@ -33,6 +33,8 @@ class StatusPreparation(Preparation):
     Attributes:
         upload: As above.
         audience: Who is to see it, once that is known.
+        devices: How many devices they have, as far as that is known.
+        without_devices: Who of them has none that WhatsApp names.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class StatusPreparation(Preparation):
         self._at_once = at_once
         self.upload = upload
         self.audience: Audience | None = None
+        self.devices = 0
+        self.without_devices: tuple[str, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -56,7 +60,7 @@ class StatusPreparation(Preparation):
         """Look up those who are to see it, then upload its file.
 
         Goes on where an earlier run has stopped. If the session's host is another one since, that
-        begins anew; once all were looked up it does not, and the library looks them up itself.
+        begins anew; once all were looked up it does not, and that host looks them up as it posts.
 
         Raises:
             UnsupportedError: Nobody would see it.
@@ -80,7 +84,9 @@ class StatusPreparation(Preparation):
         before, began = self.audience, time.monotonic()
         call = PrepareAudience(begin=0 if before is None else before.prepared, count=self._at_once)
         found = await session.request(call)
-        if before is not None and found.prepared <= before.prepared:  # another host
+        if before is None:
+            self.devices, self.without_devices = 0, ()
+        elif found.looked_up_by != before.looked_up_by or found.prepared <= before.prepared:
             self.audience = None
             return
         if found.recipients == 0:
@@ -89,6 +95,8 @@ class StatusPreparation(Preparation):
                 "a name, or shows its status to nobody"
             )
         self.audience = found
+        self.devices += found.devices
+        self.without_devices += found.without_devices
         if not self._is_known:
             session.record(
                 Change(

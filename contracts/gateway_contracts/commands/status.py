@@ -110,7 +110,9 @@ class StatusInfo(WireModel):
         None, description="How many people it was sent to, the account itself not counted."
     )
     devices_left_out: Annotated[int, Field(ge=0)] = Field(
-        0, description="How many of their devices do not show it before they have asked for keys."
+        0,
+        description="How many of their devices it could not be encrypted for, and how many people "
+        "have no device that WhatsApp names. If that is everybody, the command fails.",
     )
 
 

@@ -33,6 +33,7 @@ from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.commands.status_preparation import StatusPreparation
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
+from gateway_worker.host_protocol.media import Attachment
 from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.host_protocol.methods.status import PostStatus, PrepareAudience
 from gateway_worker.host_protocol.times import moment
@@ -59,7 +60,7 @@ async def post(context: Context, command: StatusPost) -> Effect:
     attachment = None if ready.upload is None else ready.upload.attachment
     if content.pop("media", None) is not None and attachment is None:
         raise UnsupportedError("this file cannot be sent")
-    call = PostStatus(to=STATUS_CHAT, content=content, attachment=attachment)
+    call = _call(ready, content, attachment)
     sent = await session.request(call, command_id=command.id, seconds=context.seconds_left())
     return _effect(session, command, sent, _posted(command, ready), ready)
 
@@ -74,9 +75,10 @@ async def delete(context: Context, command: StatusDelete) -> Effect:
     session = await context.manager.find(command.subject)
     own = await _own_post(context, session, command)
     target = {"message_id": own.message_id, "participant": own.sender, "from_me": True}
-    call = PostStatus(to=STATUS_CHAT, content={"kind": "revoke", "target": target})
+    ready = _prepared(context)
+    call = _call(ready, {"kind": "revoke", "target": target})
     sent = await session.request(call, command_id=command.id, seconds=context.seconds_left())
-    return _effect(session, command, sent, _deleted(session, command), _prepared(context))
+    return _effect(session, command, sent, _deleted(session, command), ready)
 
 
 async def audience(context: Context, command: StatusGetAudience) -> Effect:
@@ -101,6 +103,19 @@ async def message_of_uncertain(
     content = _content(session, command, _prepared(context))
     row = _row(session, command, which.message_id, content, timestamp=datetime.now(UTC))
     return replace(row, is_uncertain=True)
+
+
+def _call(
+    ready: StatusPreparation, content: dict[str, Any], attachment: Attachment | None = None
+) -> PostStatus:
+    return PostStatus(
+        to=STATUS_CHAT,
+        content=content,
+        attachment=attachment,
+        devices=ready.devices,
+        without_devices=ready.without_devices,
+        looked_up_by=ready.audience.looked_up_by if ready.audience else "",
+    )
 
 
 def _prepared(context: Context) -> StatusPreparation:

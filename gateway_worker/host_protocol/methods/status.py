@@ -11,12 +11,19 @@ class Audience(Answer, frozen=True, kw_only=True, tag="audience"):
     Attributes:
         setting: What the account's phone is set to, by the contract's name.
         recipients: How many people that are now, the account itself not counted.
-        prepared: Of how many of them the library knows the devices.
+        prepared: After how many of them the look-up of devices has come.
+        devices: How many devices those have that were looked up in this part.
+        without_devices: Those among them of whom WhatsApp names none, as JIDs: they have no account
+            any more, or it has refused to say.
+        looked_up_by: By which client; another one knows no devices yet.
     """
 
     setting: str
     recipients: int
     prepared: int
+    devices: int = 0
+    without_devices: tuple[str, ...] = ()
+    looked_up_by: str = ""
 
 
 class PostStatus(SendMessage, frozen=True, kw_only=True, tag="status.post"):
@@ -24,9 +31,18 @@ class PostStatus(SendMessage, frozen=True, kw_only=True, tag="status.post"):
 
     The library encrypts for each of their devices before anything leaves; meanwhile the session
     sends nothing else. It has minutes, for there may be thousands.
+
+    Attributes:
+        devices: How many devices a look-up has found for those who see it.
+        without_devices: Those for whom it has found none, as JIDs; they are asked about again.
+        looked_up_by: Which client has looked them up; for another one they all are looked up now.
     """
 
     timeout_seconds = 600.0
+
+    devices: int = 0
+    without_devices: tuple[str, ...] = ()
+    looked_up_by: str = ""
 
 
 class PrepareAudience(Method[Audience], frozen=True, kw_only=True, tag="status.audience"):

@@ -255,13 +255,14 @@ class Library:
         """
         return self._same_answer("devices", jids, self._native.GetUserDevices, _devices)
 
-    def know_devices_of(self, *jids: str) -> None:
-        """Have the library know people's devices; what it knows stays until the client ends.
+    def look_up_devices_of(self, *jids: str) -> frozenset[str]:
+        """Return many people's devices as JIDs, and remember no answer.
 
+        What the library has been told of it knows until the client ends, and does not ask again.
         Raises `GetUserDevicesError`.
         """
         asked = _asked("devices", jids)
-        _devices(self._native.GetUserDevices(self._client.uuid, asked, len(asked)))
+        return _devices(self._native.GetUserDevices(self._client.uuid, asked, len(asked)))
 
     def _same_answer(
         self, about: str, jids: tuple[str, ...], call: Any, read: Callable[[bytes], T]

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -33,7 +33,7 @@ from gateway_worker.whatsapp.convert.recipients import (
     is_person,
     recipient,
 )
-from gateway_worker.whatsapp.host.audience import AudienceLookUp
+from gateway_worker.whatsapp.host.audience import AudienceLookUp, Reach
 from gateway_worker.whatsapp.host.compose import compose, secret_of
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library
@@ -59,12 +59,20 @@ class _Target:
         lid: Of a person, the LID.
         devices: Of a person, all devices but this one, as JIDs.
         is_own: Whether it is the account itself.
+        audience: Of a status post, whom it reaches.
     """
 
     to: str
     lid: str | None = None
     devices: Devices = frozenset()
     is_own: bool = False
+    audience: Reach = field(default_factory=Reach)
+
+    def is_reached_without(self, missed: Devices) -> bool:
+        """Whether any device of the recipients is left when some have got nothing."""
+        if self.audience.devices:
+            return len(missed) < self.audience.devices
+        return not self.devices or not self.devices <= missed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +143,12 @@ class Sender:
         """Told of all that must not be done twice."""
         return self._journal
 
-    def send(self, request: Request) -> Sent:
+    def send(self, request: Request, *, audience: Callable[[], Reach] = Reach) -> Sent:
         """Send a message.
+
+        Args:
+            request: Calls for it.
+            audience: Looks up whom a status post reaches.
 
         Raises:
             SendFailedError: Nobody got it, or it is not known whether anybody did.
@@ -151,7 +163,7 @@ class Sender:
             raise _invalid(error) from None
         with self._lock:
             self._asking = request.request
-        target = self._target(to)
+        target = self._target(to, audience)
         with self._lock:
             is_given_up, self._asking = self._asking is None, None
         if is_given_up:
@@ -230,7 +242,7 @@ class Sender:
             call = msgspec.structs.replace(call, quoted=quoted)
         return call
 
-    def _target(self, to: str) -> _Target:
+    def _target(self, to: str, audience: Callable[[], Reach]) -> _Target:
         """Return whom the library is to send to, and the devices that it will find.
 
         The library would ask the same by itself in the middle of a send. Asked before, a query that
@@ -240,7 +252,7 @@ class Sender:
             SendFailedError: Nobody, nobody's device, or that could not be found out.
         """
         if not is_person(to):
-            return _Target(to=to)
+            return _Target(to=to, audience=self._audience(audience))
         to = self._true_ids.get(to, to)
         lid = to if to.endswith(f"@{LID_SERVER}") else self._library.lid_of(to)
         if lid is None:
@@ -254,6 +266,12 @@ class Sender:
             self._give_up_without_devices(to, lid)
         return _Target(to=to, lid=lid, devices=devices, is_own=lid in own_people)
 
+    def _audience(self, audience: Callable[[], Reach]) -> Reach:
+        reach = self._ask(audience)
+        if reach.is_nobody:
+            raise SendFailedError(_no_device("of anybody who would see it"))
+        return reach
+
     def _give_up_without_devices(self, to: str, lid: str) -> NoReturn:
         """Raise what it means that nobody can be written to: the account may have ended.
 
@@ -265,8 +283,7 @@ class Sender:
         phone = self._chat(lid)
         if phone.endswith(f"@{PHONE_SERVER}"):
             self._ask_for_id(phone)
-        detail = "WhatsApp names no device of the recipient"
-        raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE))
+        raise SendFailedError(_no_device("of the recipient"))
 
     def _look_up(self, to: str) -> tuple[str, str]:
         """Return the id of a recipient whose LID is not known yet, and that LID."""
@@ -357,7 +374,7 @@ class Sender:
             raise
         remarks = self._remarks.end()
         missed = self._missed(target, remarks)
-        if target.devices and target.devices <= missed:
+        if not target.is_reached_without(missed):
             failure = _nobody(remarks, missed)
             self._note_failure(command, failure)
             self._settle()
@@ -368,7 +385,7 @@ class Sender:
             chat_lid=None if target.lid is None else without_device(target.lid),
             timestamp=answer.Timestamp,
             seconds=seconds,
-            devices_left_out=len(missed),
+            devices_left_out=len(missed) + len(target.audience.without_devices),
             server_id=answer.ServerID or None,
         )
         if command is not None:
@@ -421,6 +438,11 @@ class Sender:
 
 def _invalid(error: RecipientError) -> SendFailedError:
     return SendFailedError(Failure(kind=FailureKind.INVALID, detail=str(error)))
+
+
+def _no_device(whose: str) -> Failure:
+    detail = f"WhatsApp names no device {whose}"
+    return Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE)
 
 
 def _nobody(remarks: Remarks, missed: Devices) -> Failure:

@@ -9,9 +9,10 @@ from gateway_worker.host_protocol.methods.status import Audience, PostStatus, Pr
 from gateway_worker.whatsapp.host.methods.run import Run, Tools, ask
 
 
-def post(tools: Tools, request: Request, _call: PostStatus) -> Sent:
+def post(tools: Tools, request: Request, call: PostStatus) -> Sent:
     """Post, or delete what was posted."""
-    return tools.sender.send(request)
+    sender = tools.sender
+    return sender.send(request, audience=lambda: sender.audience.reach(call))
 
 
 def prepare(tools: Tools, _request: Request, call: PrepareAudience) -> Audience:
