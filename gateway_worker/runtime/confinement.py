@@ -157,9 +157,9 @@ def prepare(*packages: str) -> None:
 def confine(directory: Path, *, readable: Iterable[str]) -> None:
     """Leave this process a directory to write in and others to read; nothing else on the disk.
 
-    It has no capabilities any more, should it be root's, and can execute nothing, listen nowhere
-    and, where the kernel knows that, signal nobody else. For the calling thread and all that it
-    starts: to be called before there are others.
+    It can execute nothing, listen nowhere and, where the kernel knows that, signal nobody else. It
+    has no capabilities any more, should it be root's, whatever else the kernel can do. For the
+    calling thread and all that it starts: to be called before there are others.
 
     Args:
         directory: Where it may do everything; it exists.
@@ -168,13 +168,13 @@ def confine(directory: Path, *, readable: Iterable[str]) -> None:
     Raises:
         UnconfinedError: The kernel cannot do that.
     """
+    # A root whose files are another user's, as in some containers, still has to write them.
+    is_own = directory.stat().st_uid == os.geteuid()
+    drop_capabilities(keep=0 if is_own else _CAP_DAC_OVERRIDE)
     version = landlock_version()
     if version < OLDEST_VERSION:
         raise UnconfinedError(errno.ENOSYS, "the kernel has no Landlock")
     files = (1 << next(count for since, count in _FILE_RIGHTS if version >= since)) - 1
-    # A root whose files are another user's, as in some containers, still has to write them.
-    is_own = directory.stat().st_uid == os.geteuid()
-    drop_capabilities(keep=0 if is_own else _CAP_DAC_OVERRIDE)
     rules = _ruleset(version, files)
     try:
         _allow(rules, str(directory), files & ~_EXECUTE)

@@ -14,7 +14,8 @@ from gateway_worker.runtime.confinement import (
     confine,
     keep_private,
 )
-from gateway_worker.runtime.seccomp import refuse_outside
+from gateway_worker.runtime.seccomp.install import refuse
+from gateway_worker.runtime.seccomp.profiles import FILE_HELPER
 
 _FILES: Final = 64
 _NICE: Final = 10
@@ -56,4 +57,4 @@ def give_up(question: Question) -> None:
     with suppress(UnconfinedError):
         confine(Path(question.scratch), readable=(*code_and_system(), question.path))
     with suppress(OSError):
-        refuse_outside()
+        refuse(FILE_HELPER)

@@ -21,6 +21,8 @@ from gateway_worker.runtime.confinement import (
     landlock_version,
 )
 from gateway_worker.runtime.forking.kernel import name_process
+from gateway_worker.runtime.seccomp.install import refuse
+from gateway_worker.runtime.seccomp.profiles import HOST
 from gateway_worker.whatsapp.host.kernel import coarsen_timers, lock_directory, silence_output
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.preload import Deferred
@@ -79,7 +81,8 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
     _confine(_home(start), channel, deferred)
     rollback = _rollback(start, channel, deferred)
     if not start.replay:
-        rollback.start()
+        rollback.start()  # in a fork, of which there are no more after the next line
+    _refuse_others(channel)
     spool = Spool.open(
         directory=directory,
         limit_bytes=start.spool_limit_bytes,
@@ -148,6 +151,14 @@ def _confine(directory: Path, channel: BlockingChannel, deferred: Deferred) -> N
     except UnconfinedError as error:
         if landlock_version() >= OLDEST_VERSION:  # else the worker has said so, once for all
             channel.send(Notice(event="unconfined", detail=error.reason))
+
+
+def _refuse_others(channel: BlockingChannel) -> None:
+    """Keep this process from acting on others, likewise."""
+    try:
+        refuse(HOST)
+    except OSError as error:
+        channel.send(Notice(event="unconfined", detail=f"seccomp: {error.strerror}"))
 
 
 def _rollback(start: Start, channel: BlockingChannel, deferred: Deferred) -> RatchetRollback:

@@ -26,6 +26,7 @@ async def test_a_host_has_given_up_what_it_does_not_need(stage: Stage) -> None:
     found = status(account.host.pid)
     assert found["NoNewPrivs"] == "1"
     assert int(found["CapEff"], 16) == int(found["CapPrm"], 16) == 0
+    assert found["Seccomp"] == "2", "it has no filter of system calls"
     assert stage.processes.notices["unconfined"] == 0
     await account.stop()
     await account.resume()
