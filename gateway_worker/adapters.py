@@ -11,10 +11,12 @@ from gateway_worker.errors import ConfigurationError
 from gateway_worker.media.arriving.media_host import MediaHost
 from gateway_worker.media.build import make_fetcher
 from gateway_worker.media.fetching.fetcher import Fetcher
+from gateway_worker.media.fetching.resolving import SystemResolver
 from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.runtime.budget import StopBudget
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.proxies import Proxies
+from gateway_worker.sessions.proxy_addresses import ProxyAddresses
 from gateway_worker.storage.cache.client import Cache
 from gateway_worker.storage.db.copies import PostgresCopyRegister
 from gateway_worker.storage.db.database import Database
@@ -81,9 +83,7 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
     )
     fleet = await until_answered(lambda: fleet_id(database), name="fleet.id")
     objects = await enter(Objects.open(settings.objects), "S3")
-    proxies = Proxies(
-        seal=settings.objects.keyring(), otherwise=settings.whatsapp.sandbox_proxy_url
-    )
+    proxies = _proxies(stack, settings)
     few = settings.database.model_copy(update={"pool_size": 1, "pool_overflow": 1})
     return Adapters(
         database=database,
@@ -113,6 +113,19 @@ async def open_adapters(stack: AsyncExitStack, settings: Settings, budget: StopB
 def _traces(settings: Settings) -> AbstractAsyncContextManager[Traces | None]:
     return open_traces(
         settings.tracing, worker_id=settings.worker_id, prefix=settings.broker.prefix
+    )
+
+
+def _proxies(stack: AsyncExitStack, settings: Settings) -> Proxies:
+    """Return what leads to sessions' proxies; the stack ends the threads that resolve names."""
+    resolver = SystemResolver()
+    stack.callback(resolver.close)
+    return Proxies(
+        seal=settings.objects.keyring(),
+        otherwise=settings.whatsapp.sandbox_proxy_url,
+        addresses=ProxyAddresses(
+            permissions=settings.whatsapp.proxy_permissions(), resolver=resolver
+        ),
     )
 
 

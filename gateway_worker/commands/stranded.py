@@ -95,7 +95,8 @@ class StrandedCommands:
                 return await self._purged(row)
             case SessionUpdate():
                 check_zones(command.data.pacing)
-                data = self._context.manager.proxies.sealed(row.session_id, command.data)
+                proxies = self._context.manager.proxies
+                data = await proxies.accepted(row.session_id, command.data)
                 changed, values = with_changes(row, data)
                 return StrandedEffect(result=stranded_info(changed), update=values)
             case SessionDelete():

@@ -196,6 +196,8 @@ VARIABLES: Final = (
             "SILENCE_PROBE_SECONDS": "probe_seconds",
             "SPOOL_LIMIT_BYTES": "spool_limit_bytes",
             "SPOOL_SYNC": "spool_sync",
+            "PROXY_ALLOWED_HOSTS": "proxy_allowed_hosts",
+            "PROXY_PRIVATE_HOSTS": "proxy_private_hosts",
             "SANDBOX_PROXY_URL": "sandbox_proxy_url",
             "SANDBOX_CA_FILE": "sandbox_ca_file",
             "SANDBOX_ROOT_KEY": "sandbox_root_key",

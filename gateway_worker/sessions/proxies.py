@@ -1,4 +1,4 @@
-"""The proxies of sessions: their credentials as they are kept, and where a session's traffic goes.
+"""The proxies of sessions: which are accepted, how they are kept, and where traffic goes.
 
 Credentials are encrypted as soon as a command has brought them, under the key of the copies of
 device stores, and are opened only where a connection is made.
@@ -15,6 +15,12 @@ from gateway_worker.errors import (
     PermanentError,
     UnsupportedError,
     UpstreamTimeoutError,
+)
+from gateway_worker.media.fetching.resolving import SystemResolver
+from gateway_worker.sessions.proxy_addresses import (
+    PUBLIC_ONLY,
+    ProxyAddresses,
+    ProxyUnusableError,
 )
 
 _LONGEST: Final = 4_096
@@ -34,34 +40,45 @@ class Seal(Protocol):
         ...
 
 
-class ProxyUnreadableError(PermanentError):
-    """What is kept of a session's proxy cannot be read: its key is not given."""
-
-
 class Proxies:
     """Keeps and opens what leads to sessions' proxies.
 
     Args:
         seal: Encrypts; None if there is no key.
         otherwise: The proxy of sessions that have none of their own: that of a sandbox.
+        addresses: Says where proxies may be; at public addresses only, if nothing is given.
     """
 
-    def __init__(self, *, seal: Seal | None = None, otherwise: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        seal: Seal | None = None,
+        otherwise: str | None = None,
+        addresses: ProxyAddresses | None = None,
+    ) -> None:
         self._seal = seal
         self._otherwise = otherwise
+        self._addresses = addresses or ProxyAddresses(
+            permissions=PUBLIC_ONLY, resolver=SystemResolver()
+        )
         self._settings_of: Callable[[str], SessionSettings | None] = lambda _session_id: None
 
     def serve(self, settings_of: Callable[[str], SessionSettings | None]) -> None:
         """Learn what the sessions here are set to; None: a session is not here."""
         self._settings_of = settings_of
 
-    def sealed(self, session_id: str, given: Given) -> Given:
-        """Return settings as they are kept: with the credentials of a proxy encrypted.
+    async def accepted(self, session_id: str, given: Given) -> Given:
+        """Return settings that a command gives as they are kept: with credentials encrypted.
 
         Raises:
             UnsupportedError: They cannot be.
-            InvalidCommandError: They are too long.
+            InvalidCommandError: They are too long, or no proxy may be where this one is.
         """
+        if given.proxy is not None and given.proxy.url is not None:
+            await self._addresses.check(given.proxy.url)
+        return self._sealed(session_id, given)
+
+    def _sealed(self, session_id: str, given: Given) -> Given:
         proxy = given.proxy
         if proxy is None or (proxy.username is None and proxy.password is None):
             return given
@@ -76,38 +93,45 @@ class Proxies:
             raise InvalidCommandError("it is too long", pointer="/data/proxy/password")
         return given.model_copy(update={"proxy": Proxy(url=proxy.url, password=kept)})
 
-    def url_of(self, session_id: str, settings: SessionSettings) -> str | None:
+    async def url_of(self, session_id: str, settings: SessionSettings) -> str | None:
         """Return the URL of a session's proxy, with its credentials; None if it has none.
 
+        It names an address that was looked at.
+
         Raises:
-            ProxyUnreadableError: As it says.
+            ProxyUnusableError: The credentials cannot be read, or no connection may go there.
         """
         proxy = settings.proxy
         if proxy is None or proxy.url is None:
             return self._otherwise
+        credentials = self._credentials(session_id, proxy)
+        url = await self._addresses.resolved(proxy.url)
+        return url if credentials is None else url.replace("//", f"//{credentials}@", 1)
+
+    def _credentials(self, session_id: str, proxy: Proxy) -> str | None:
         if proxy.password is None:
-            return proxy.url
+            return None
         if self._seal is None:
-            raise ProxyUnreadableError("the key of its proxy's credentials is not given")
+            raise ProxyUnusableError("the key of its proxy's credentials is not given")
         try:
             envelope = base64.b64decode(proxy.password)
-            credentials = self._seal.open(envelope, context=_context(session_id)).decode()
+            return self._seal.open(envelope, context=_context(session_id)).decode()
         except (PermanentError, ValueError) as error:
-            raise ProxyUnreadableError("its proxy's credentials cannot be read") from error
-        return f"http://{credentials}@{proxy.url.removeprefix('http://')}"
+            raise ProxyUnusableError("its proxy's credentials cannot be read") from error
 
-    def of(self, session_id: str) -> str | None:
+    async def of(self, session_id: str) -> str | None:
         """Return the URL of the proxy of a session of this worker; None if it has none.
 
         Raises:
-            UpstreamTimeoutError: Nobody knows which one that is: nothing may go without it.
+            UpstreamTimeoutError: Nobody knows which one that is, or nothing can go through it as
+                things are: nothing may go without it.
         """
         settings = self._settings_of(session_id)
         if settings is None:
             raise UpstreamTimeoutError("the session is not here, so its proxy is not known")
         try:
-            return self.url_of(session_id, settings)
-        except ProxyUnreadableError as error:
+            return await self.url_of(session_id, settings)
+        except ProxyUnusableError as error:
             raise UpstreamTimeoutError(error.detail) from error
 
 

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gateway_worker.media.fetching.permissions import Permissions, places
+from gateway_worker.sessions.proxy_addresses import SCHEME
 
 
 class WhatsAppSettings(BaseModel):
@@ -39,6 +42,10 @@ class WhatsAppSettings(BaseModel):
         spool_sync: Force records to the disk within milliseconds; without, a power cut takes what
             came in the last seconds.
         in_flight: Records of one host that may await their commit.
+        proxy_allowed_hosts: Entries `host[:port]`, where a host is a name, `*.name`, an address or
+            a network: sessions' proxies are there and nowhere else. Empty for everywhere that is
+            public.
+        proxy_private_hosts: Entries of places that need not be public.
         sandbox_proxy_url: Proxy of a sandbox to connect to instead of WhatsApp.
         sandbox_ca_file: Certificate authority (PEM) of that sandbox.
         sandbox_root_key: Root of its Noise certificates, 64 hexadecimal digits.
@@ -65,9 +72,17 @@ class WhatsAppSettings(BaseModel):
     spool_segment_bytes: int = Field(256 * 1024, ge=256)
     spool_sync: bool = True
     in_flight: int = Field(256, ge=1)
+    proxy_allowed_hosts: str = ""
+    proxy_private_hosts: str = ""
     sandbox_proxy_url: str | None = None
     sandbox_ca_file: Path | None = None
     sandbox_root_key: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
+
+    @field_validator("proxy_allowed_hosts", "proxy_private_hosts")
+    @classmethod
+    def _are_places(cls, text: str) -> str:
+        places(text, scheme=SCHEME)
+        return text
 
     @model_validator(mode="after")
     def _sandbox_is_whole(self) -> Self:
@@ -83,3 +98,12 @@ class WhatsAppSettings(BaseModel):
         if self.stop_seconds <= self.drain_seconds:
             raise ValueError("stop_seconds must be above drain_seconds, or hosts are killed")
         return self
+
+    def proxy_permissions(self) -> Permissions:
+        """Return where sessions' proxies may be."""
+        return Permissions(
+            allowed=places(self.proxy_allowed_hosts, scheme=SCHEME),
+            private=places(self.proxy_private_hosts, scheme=SCHEME),
+            ports=None,
+            scheme=SCHEME,
+        )

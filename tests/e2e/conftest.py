@@ -51,6 +51,7 @@ def worker_environment(
         "S3_BUCKET": s3.bucket,
         "S3_PREFIX": s3_prefix,
         "MEDIA_URL_PRIVATE_HOSTS": "http://127.0.0.1",
+        "PROXY_PRIVATE_HOSTS": "127.0.0.1",
         "FEATURES": "all",
         "PACING_PROFILE": "off",  # some write to one chat more often than anybody would
         "SNAPSHOT_KEYS": f"test:{key}",

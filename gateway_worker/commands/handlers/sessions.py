@@ -52,7 +52,7 @@ async def update(context: Context, command: SessionUpdate) -> Effect:
     """Change what the session is set to, and its notes."""
     check_zones(command.data.pacing)
     session = await context.manager.find(command.subject)
-    data = context.manager.proxies.sealed(command.subject, command.data)
+    data = await context.manager.proxies.accepted(command.subject, command.data)
     values = await session.update(data)
     return Effect(result=session.info(), session=session, values=values)
 

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -49,6 +49,9 @@ _CUTS: Final = 3
 _MOST_CUTS: Final = 20
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-")
 
+ProxyOf = Callable[[str], Awaitable[str | None]]
+"""Returns the URL of the proxy of a session; None if it has none."""
+
 _CUT: Final = (aiohttp.ClientError, TimeoutError, OSError)
 """What is raised where a connection breaks, or none comes about."""
 
@@ -58,19 +61,17 @@ class MediaHost:
 
     Args:
         client: Speaks HTTP.
-        proxy_of: Returns the URL of the proxy of a session; None if it has none.
+        proxy_of: Knows the proxies of sessions.
     """
 
-    def __init__(
-        self, *, client: aiohttp.ClientSession, proxy_of: Callable[[str], str | None]
-    ) -> None:
+    def __init__(self, *, client: aiohttp.ClientSession, proxy_of: ProxyOf) -> None:
         self._client = client
         self._proxy_of = proxy_of
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, *, proxy_of: Callable[[str], str | None], ca_file: Path | None, connections: int
+        cls, *, proxy_of: ProxyOf, ca_file: Path | None, connections: int
     ) -> AsyncIterator[Self]:
         """Have a client for as long as the block lasts.
 
@@ -132,9 +133,10 @@ class MediaHost:
         """
         place = _picture_url(url)
         data = bytearray()
+        proxy = await self._proxy_of(session_id)
         try:
             async with self._client.get(
-                place, headers=_headers(0), proxy=self._proxy_of(session_id), allow_redirects=False
+                place, headers=_headers(0), proxy=proxy, allow_redirects=False
             ) as response:
                 _check(response)
                 async for piece in response.content.iter_chunked(PIECE_BYTES):
@@ -147,11 +149,9 @@ class MediaHost:
 
     async def _part(self, session_id: str, url: URL, offset: int) -> AsyncGenerator[bytes, None]:
         """Return what there is from a place on."""
+        proxy = await self._proxy_of(session_id)
         async with self._client.get(
-            url,
-            headers=_headers(offset),
-            proxy=self._proxy_of(session_id),
-            allow_redirects=False,
+            url, headers=_headers(offset), proxy=proxy, allow_redirects=False
         ) as response:
             _check(response)
             skipped = _to_skip(response, offset)

@@ -21,7 +21,7 @@ class Place:
     """One entry of a setting: `[https://|http://]host[:port]`.
 
     Attributes:
-        scheme: `https`, unless it is written otherwise.
+        scheme: What is written; otherwise the one that is usual.
         network: Addresses, if the host is one or a network of them.
         name: Otherwise its name.
         with_below: Whether every name below is meant (`*.example.com`), and not the name itself.
@@ -35,8 +35,12 @@ class Place:
     port: int | None
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, scheme: str = "https") -> Self:
         """Read an entry.
+
+        Args:
+            text: The entry.
+            scheme: The one that is usual.
 
         Raises:
             ValueError: It is none.
@@ -44,7 +48,7 @@ class Place:
         found = _ENTRY.fullmatch(text)
         if found is None:
             raise ValueError(f"{text!r} is no host[:port], address or network")
-        scheme, v6, below, host, port = found.groups()
+        written, v6, below, host, port = found.groups()
         network, name = None, ""
         if v6 or _NETWORK.fullmatch(host):
             network = ip_network(v6 or host)
@@ -54,7 +58,7 @@ class Place:
             except MediaRefusedError:
                 raise ValueError(f"{text!r} is no host[:port], address or network") from None
         return cls(
-            scheme=scheme or "https",
+            scheme=written or scheme,
             network=network,
             name=name,
             with_below=below is not None,
@@ -84,13 +88,18 @@ class Place:
         return target.host == self.name
 
 
-def places(text: str) -> tuple[Place, ...]:
+def places(text: str, *, scheme: str = "https") -> tuple[Place, ...]:
     """Read entries between commas.
+
+    Args:
+        text: The entries.
+        scheme: Of those that say none.
 
     Raises:
         ValueError: One is none.
     """
-    return tuple(Place.parse(entry.strip()) for entry in text.split(",") if entry.strip())
+    entries = (entry.strip() for entry in text.split(","))
+    return tuple(Place.parse(entry, scheme=scheme) for entry in entries if entry)
 
 
 class Permissions:
@@ -101,15 +110,22 @@ class Permissions:
         private: May be fetched where they are, public or not, with or without TLS as written. By
             its name a host may be in a private network; what is forbidden in any case, such as
             link-local addresses, has to be named as an address.
-        ports: Of all others.
+        ports: Of all others; None for every port.
+        scheme: Likewise.
     """
 
     def __init__(
-        self, *, allowed: Iterable[Place], private: Iterable[Place], ports: Iterable[int]
+        self,
+        *,
+        allowed: Iterable[Place],
+        private: Iterable[Place],
+        ports: Iterable[int] | None,
+        scheme: str = "https",
     ) -> None:
         self._allowed = tuple(allowed)
         self._private = tuple(private)
-        self._ports = frozenset(ports)
+        self._ports = None if ports is None else frozenset(ports)
+        self._scheme = scheme
 
     def check_target(self, target: Target) -> None:
         """Refuse what no address could make right, before anybody is asked for it.
@@ -141,11 +157,11 @@ class Permissions:
             raise MediaRefusedError(f"{target.host} leads to an address that is not public")
 
     def _check_public(self, target: Target) -> None:
-        if target.scheme != "https":
-            raise MediaRefusedError("the URL's scheme is not https")
+        if target.scheme != self._scheme:
+            raise MediaRefusedError(f"the URL's scheme is not {self._scheme}")
         if target.address is None and "." not in target.host:
             raise MediaRefusedError(f"{target.host} is a name of a private network")
-        if target.port not in self._ports and not any(
-            place.port == target.port and place.may_hold(target) for place in self._allowed
-        ):
+        if self._ports is None or target.port in self._ports:
+            return
+        if not any(place.port == target.port and place.may_hold(target) for place in self._allowed):
             raise MediaRefusedError(f"port {target.port} is not among the allowed ones")

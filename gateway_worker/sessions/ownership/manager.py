@@ -105,6 +105,9 @@ class SessionManager:
             raise SessionExistsError(f"the session {command.subject} exists already")
         self.registry.check_room()
         with self.registry.arriving(command.subject):
+            settings = await self.proxies.accepted(
+                command.subject, SessionSettings().changed(command.data)
+            )
             row = await self._insert(
                 SessionRow(
                     session_id=command.subject,
@@ -114,9 +117,7 @@ class SessionManager:
                     device_name=command.data.device_name,
                     labels=command.data.labels,
                     metadata=command.data.metadata,
-                    settings=self.proxies.sealed(
-                        command.subject, SessionSettings().changed(command.data)
-                    ),
+                    settings=settings,
                     worker_id=self._worker_id,
                     epoch=1,
                     created_at=self._clock.now(),

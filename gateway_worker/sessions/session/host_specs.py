@@ -33,18 +33,17 @@ class HostSpecs:
         """What a host is to obey now."""
         return host_settings(self.settings)
 
-    def make(self, resume_jid: str | None) -> HostSpec:
+    async def make(self, resume_jid: str | None) -> HostSpec:
         """Return how the next one is started.
 
         Args:
             resume_jid: The device to resume; None to pair a new one.
 
         Raises:
-            ProxyUnreadableError: Nobody knows through what it is to connect.
+            ProxyUnusableError: Nobody knows through what it is to connect.
         """
+        host_settings = self.host_settings  # of the same moment as the proxy
+        proxy_url = await self.proxies.url_of(self.session_id, self.settings)
         return replace(
-            self.always,
-            resume_jid=resume_jid,
-            settings=self.host_settings,
-            proxy_url=self.proxies.url_of(self.session_id, self.settings),
+            self.always, resume_jid=resume_jid, settings=host_settings, proxy_url=proxy_url
         )

@@ -23,7 +23,7 @@ from gateway_worker.sessions.hosting import (
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.sessions.ports import SessionObserver
-from gateway_worker.sessions.proxies import ProxyUnreadableError
+from gateway_worker.sessions.proxy_addresses import ProxyUnusableError
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.host_specs import HostSpecs
 from gateway_worker.sessions.session.state import SessionStateMachine
@@ -212,15 +212,15 @@ class HostSupervisor:
                 return
             await self._store.ensure(linked=self._machine.account is not None)
             self._exited = asyncio.get_running_loop().create_future()
-            settings, spec = self._specs.settings, self._next_spec()
+            settings = self._specs.settings
             self._is_launching = True
             try:
-                self.host = await self._launcher.launch(spec, listener)
+                self.host = await self._launcher.launch(await self._next_spec(), listener)
             finally:
                 self._is_launching = False
-        except ProxyUnreadableError as error:
-            # Nothing may go without it: the session waits for somebody who has the key.
-            self._log.error("session.proxy_unreadable", reason=str(error))
+        except ProxyUnusableError as error:
+            # Nothing may go without it: the session waits for the key, another proxy or a name.
+            self._log.error("session.proxy_unusable", reason=str(error))
             self._ending = Disconnect(
                 SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE, error.detail
             )
@@ -243,9 +243,9 @@ class HostSupervisor:
         self.host = None
         self._log.info("session.host_exited", expected=expected, detail=left.detail)
 
-    def _next_spec(self) -> HostSpec:
+    async def _next_spec(self) -> HostSpec:
         account = self._machine.account
-        return self._specs.make(account.jid if account else None)
+        return await self._specs.make(account.jid if account else None)
 
     async def _until_permitted(self) -> bool:
         """Wait for the worker's lease; False if the host is not wanted any more."""

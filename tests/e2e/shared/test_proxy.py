@@ -1,12 +1,15 @@
 """A session with a proxy of its own: all goes through it, and nothing past it."""
 
+import pytest
 from sqlalchemy import text
 
 from gateway_contracts import (
+    ErrorCode,
     MediaReady,
     Proxy,
     SessionCreate,
     SessionCreateData,
+    SessionGetStatus,
     SessionQr,
     SessionState,
     SessionUpdate,
@@ -70,6 +73,24 @@ async def test_a_session_lives_behind_its_proxy(gateway: Gateway, name: str) -> 
         assert second.url in stored
         assert second.password not in stored
         assert second.username not in stored.replace(second.url, "")
+
+
+@pytest.mark.parametrize("url", ["http://10.255.255.1:6379", "http://169.254.169.254:80"])
+async def test_a_proxy_that_nobody_may_have(gateway: Gateway, name: str, url: str) -> None:
+    """Neither from the start on nor later; the session stays as it was."""
+    data = SessionCreateData(proxy=Proxy(url=url))
+    create = SessionCreate(source=gateway.backend.source, subject=name, data=data)
+    refused = [await gateway.fail(create)]
+    await gateway.create(name)
+    data_of_update = SessionUpdateData(proxy=Proxy(url=url), labels={"a": "b"})
+    update = SessionUpdate(source=gateway.backend.source, subject=name, data=data_of_update)
+    refused.append(await gateway.fail(update))
+    for failed in refused:
+        assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+        assert [fault.pointer for fault in failed.data.error.errors] == ["/data/proxy/url"]
+    info = await gateway.succeed(SessionGetStatus(source=gateway.backend.source, subject=name))
+    assert info.proxy is None
+    assert not info.labels
 
 
 def shop_is_connected(gateway: Gateway, number: str) -> bool:

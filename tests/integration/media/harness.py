@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from gateway_contracts import (
 from gateway_worker.host_protocol.media import MediaReference, MediaType
 from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
-from gateway_worker.media.arriving.media_host import MediaHost
+from gateway_worker.media.arriving.media_host import MediaHost, ProxyOf
 from gateway_worker.media.arriving.ports import MediaObserver, Seal
 from gateway_worker.media.arriving.service import PATIENCE_SECONDS
 from gateway_worker.media.settings import MediaSettings
@@ -49,6 +49,15 @@ from tests.support.snapshots import MemorySnapshots
 
 NUMBER = "4917000000001"
 Told = MediaReady | MediaFailed
+
+
+def always(url: str) -> ProxyOf:
+    """Return the one proxy of all sessions."""
+
+    async def proxy_of(_session_id: str) -> str:
+        return url
+
+    return proxy_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +213,7 @@ class Place:
         worker_id: str = "w",
         settings: MediaSettings | None = None,
         seal: Seal | None = None,
-        proxy_of: Callable[[str], str | None] | None = None,
+        proxy_of: ProxyOf | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         fetches: bool = True,
         bytes_per_day: int = 0,
@@ -215,7 +224,7 @@ class Place:
         async with AsyncExitStack() as stack:
             host = await stack.enter_async_context(
                 MediaHost.open(
-                    proxy_of=proxy_of or (lambda _session_id: server.proxy_url),
+                    proxy_of=proxy_of or always(server.proxy_url),
                     ca_file=server.ca_file,
                     connections=settings.parallel,
                 )

@@ -33,7 +33,7 @@ from gateway_worker.sandbox.service.fault_rules import (
     Truncate,
 )
 from gateway_worker.storage.objects import Keyring
-from tests.integration.media.harness import Place, create_session, media_settings
+from tests.integration.media.harness import Place, always, create_session, media_settings
 from tests.support.eventually import eventually
 from tests.support.ports import UnaskedMessages
 
@@ -187,7 +187,7 @@ async def test_a_host_that_is_away_for_good(place: Place) -> None:
 async def test_a_proxy_that_fails(place: Place) -> None:
     """There is no other way: nothing is asked for without it."""
     async with place.desk(
-        proxy_of=lambda _session_id: "http://127.0.0.1:9",
+        proxy_of=always("http://127.0.0.1:9"),
         patience_seconds=0.0,
     ) as desk:
         media = await desk.until_told(await desk.receive("s", place.whatsapp.keep(SMALL)))

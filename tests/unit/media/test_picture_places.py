@@ -24,7 +24,7 @@ from gateway_worker.media.arriving.media_host import MediaHost
 async def test_other_places_are_not_asked(url: str) -> None:
     """Whatever the library says: nobody is asked for the way there."""
 
-    def unasked(_session_id: str) -> str:
+    async def unasked(_session_id: str) -> str:
         raise AssertionError("nobody is connected to")
 
     async with MediaHost.open(proxy_of=unasked, ca_file=None, connections=1) as host:

@@ -33,6 +33,14 @@ def test_a_part_of_a_sandbox(missing: str) -> None:
         WhatsAppSettings.model_validate(parts)
 
 
+@pytest.mark.parametrize("wrong", ["a b", "10.0.0.1/8", "proxy:port", "socks5://proxy:1"])
+def test_where_proxies_cannot_be(wrong: str) -> None:
+    """It is told at the start."""
+    for name in ("proxy_allowed_hosts", "proxy_private_hosts"):
+        with pytest.raises(ValidationError):
+            WhatsAppSettings.model_validate({name: wrong})
+
+
 def test_a_root_key_of_another_length() -> None:
     """It is 32 bytes."""
     with pytest.raises(ValidationError):
