@@ -31,7 +31,7 @@ from gateway_worker.history.erasing import Eraser
 from gateway_worker.history.exporting import Exporter
 from gateway_worker.history.reading import History
 from gateway_worker.log import current_level, set_level
-from gateway_worker.media.allowance import MediaAllowance
+from gateway_worker.media.allowance import Direction, MediaAllowance
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.service import ArrivingMedia
 from gateway_worker.media.build import OutgoingFiles, build_outgoing
@@ -212,7 +212,7 @@ def _arriving(settings: Settings, adapters: Adapters, stores: Stores, counts: Co
         files=adapters.media_host,
         seal=settings.objects.keyring(),
         observer=counts,
-        allowance=_allowance(settings, stores),
+        allowance=_allowance(settings, stores, Direction.RECEIVED),
     )
     return build_arriving(
         ports,
@@ -223,10 +223,13 @@ def _arriving(settings: Settings, adapters: Adapters, stores: Stores, counts: Co
     )
 
 
-def _allowance(settings: Settings, stores: Stores) -> MediaAllowance:
+def _allowance(settings: Settings, stores: Stores, direction: Direction) -> MediaAllowance:
+    tenants = settings.tenants
+    is_sent = direction is Direction.SENT
     return MediaAllowance(
         counts=stores.media_bytes,
-        per_day=settings.tenants.media_bytes_per_day,
+        direction=direction,
+        per_day=tenants.media_bytes_per_day if is_sent else tenants.received_bytes_per_day,
         clock=SystemClock(),
     )
 
@@ -283,7 +286,7 @@ def _files(
         fetcher=adapters.fetcher,
         helpers=adapters.helpers,
         settings=settings.media,
-        allowance=_allowance(settings, stores),
+        allowance=_allowance(settings, stores, Direction.SENT),
         clock=sessions.clock,
         observe=counts.metrics.observe_file,
     )
@@ -461,13 +464,14 @@ def _pruner(
         receipts=timedelta(days=settings.receipt_retention_days),
         counts=timedelta(days=settings.count_retention_days),
     )
+    forget_bytes = _allowance(settings, stores, Direction.SENT).prune  # of both
     return Pruner(
         shelves=(
             Shelf(name="outbox", prune=prune_outbox),
             *history,
             Shelf(name="media", prune=arriving.retention.prune),
             Shelf(name="uploads", prune=files.uploads.prune),
-            Shelf(name="media_bytes", prune=_allowance(settings, stores).prune),
+            Shelf(name="media_bytes", prune=forget_bytes),
             Shelf(name="bulks", prune=bulks.prune),
             Shelf(name="exports", prune=_exporter(adapters, stores).prune),
         ),

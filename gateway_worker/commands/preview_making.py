@@ -75,7 +75,9 @@ class PreviewMaking(Preparation):
             thumbnail = await self._thumbnail(session, self._wanted)
             return _of_card(self._wanted, thumbnail)
         directory = session.directory / OUTGOING_NAME / new_id()
-        return await self._previews.of_text(self._text, directory=directory)
+        return await self._previews.of_text(
+            self._text, session_id=session.session_id, directory=directory
+        )
 
     async def close(self) -> None:
         """Nothing is on disk after `run`."""

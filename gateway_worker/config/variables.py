@@ -167,6 +167,7 @@ VARIABLES: Final = (
             "TENANT_COMMANDS_IN_PROGRESS": "commands_in_progress",
             "TENANT_COMMANDS_WAITING": "commands_waiting",
             "TENANT_MEDIA_BYTES_PER_DAY": "media_bytes_per_day",
+            "TENANT_RECEIVED_BYTES_PER_DAY": "received_bytes_per_day",
             "TENANT_WEIGHTS": "weights",
             "JWT_JWKS": "jwt_jwks",
             "JWT_AUDIENCE": "jwt_audience",

@@ -1,12 +1,13 @@
 """How many bytes of files each tenant may have brought in and out on one day (UTC).
 
-What counts is what goes through the gateway or is kept for it: files that are fetched to be sent,
-whether they can be or not, room for uploads, files that arrive and are fetched. A file is begun as
-long as the day's bytes have not reached the bound, and counted when its size is known, so what is
-under way at that moment is over.
+Each way has a count and a bound of its own: what strangers send to a tenant takes nothing from what
+it may send. What counts is what goes through the gateway or is kept for it. A file is begun as long
+as the day's bytes have not reached the bound, and counted when its size is known, so what is under
+way at that moment is over.
 """
 
 from datetime import date, timedelta
+from enum import Enum
 from typing import Final, Protocol
 
 from gateway_contracts.tenants import tenant_of
@@ -16,14 +17,24 @@ from gateway_worker.runtime.clock import Clock
 KEPT: Final = timedelta(days=400)
 
 
+class Direction(Enum):
+    """Which way files go."""
+
+    SENT = "sent"
+    """Files and pages that are fetched to be sent, whether they can be or not, and room for
+    uploads."""
+    RECEIVED = "received"
+    """Files that came with messages, and pictures of people, as far as they are fetched."""
+
+
 class ByteCounts(Protocol):
     """Counts bytes by tenant and day, over all workers. Every call may raise `DependencyError`."""
 
-    async def of(self, tenant: str, day: date) -> int:
+    async def of(self, tenant: str, day: date, direction: Direction) -> int:
         """Return how many a tenant had on a day."""
         ...
 
-    async def add(self, tenant: str, day: date, size_bytes: int) -> None:
+    async def add(self, tenant: str, day: date, direction: Direction, size_bytes: int) -> None:
         """Count more."""
         ...
 
@@ -37,12 +48,16 @@ class MediaAllowance:
 
     Args:
         counts: The bytes.
+        direction: Which of them.
         per_day: How many one tenant may have on a day; 0: any number, and nothing is counted.
         clock: The time.
     """
 
-    def __init__(self, *, counts: ByteCounts, per_day: int, clock: Clock) -> None:
+    def __init__(
+        self, *, counts: ByteCounts, direction: Direction, per_day: int, clock: Clock
+    ) -> None:
         self._counts = counts
+        self._direction = direction
         self._per_day = per_day
         self._clock = clock
 
@@ -54,16 +69,19 @@ class MediaAllowance:
             DependencyError: That cannot be found out now.
         """
         tenant = self._tenant_of(session_id)
-        if tenant is not None and await self._counts.of(tenant, self._today()) >= self._per_day:
+        if tenant is None:
+            return
+        if await self._counts.of(tenant, self._today(), self._direction) >= self._per_day:
             raise QuotaExceededError(
-                f"the tenant's files have had {self._per_day} bytes today (UTC): no more"
+                f"the files that the tenant has {self._direction.value} have had {self._per_day} "
+                "bytes today (UTC): no more"
             )
 
     async def count(self, session_id: str, size_bytes: int) -> None:
         """Count a file. Raises `DependencyError`."""
         tenant = self._tenant_of(session_id)
         if tenant is not None and size_bytes:
-            await self._counts.add(tenant, self._today(), size_bytes)
+            await self._counts.add(tenant, self._today(), self._direction, size_bytes)
 
     async def prune(self, limit: int) -> int:
         """Forget days that are long gone. Raises `DependencyError`."""

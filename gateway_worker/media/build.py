@@ -62,7 +62,7 @@ def build_outgoing(
         fetcher: Gets what is elsewhere.
         helpers: The processes that look at files.
         settings: Sizes and times.
-        allowance: How many bytes each tenant may have.
+        allowance: How many bytes each tenant may send.
         clock: The time.
         observe: Told of each step of a file.
     """
@@ -83,5 +83,5 @@ def build_outgoing(
         allowance=allowance,
         observe=observe,
     )
-    previews = Previews(fetcher=fetcher, inspector=inspector)
+    previews = Previews(fetcher=fetcher, inspector=inspector, allowance=allowance)
     return OutgoingFiles(outgoing=outgoing, uploads=uploads, previews=previews)

@@ -87,7 +87,7 @@ class Outgoing:
         fetcher: Gets what is elsewhere.
         inspector: Looks at files in a process of its own.
         settings: Sizes and times.
-        allowance: How many bytes each tenant may have.
+        allowance: How many bytes each tenant may send.
         observe: Told of each step.
     """
 
@@ -134,7 +134,7 @@ class Outgoing:
             MediaUnavailableError: It is not there.
             MediaTooLargeError: It is larger than its kind may be.
             MediaRefusedError: It is not what its kind may be, or the worker does not go there.
-            QuotaExceededError: The tenant's files have had as many bytes today as they may.
+            QuotaExceededError: The tenant has sent as many bytes today as it may.
             DependencyError: What it takes is unavailable now.
         """
         place = wanted.directory / OUTGOING_NAME / new_id()

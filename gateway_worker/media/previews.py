@@ -15,9 +15,9 @@ from urllib.parse import urljoin
 import structlog
 
 from gateway_worker.errors import GatewayError
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.inspection.inspector import Inspector
-from gateway_worker.media.inspection.protocol import Page
 
 log = structlog.get_logger(__name__)
 
@@ -57,19 +57,29 @@ class Previews:
     Args:
         fetcher: Goes where links lead, as far as it may.
         inspector: Reads pages and pictures.
+        allowance: How many bytes each tenant may send: pages are among them.
         seconds: How long one may take.
     """
 
-    def __init__(self, *, fetcher: Fetcher, inspector: Inspector, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        fetcher: Fetcher,
+        inspector: Inspector,
+        allowance: MediaAllowance,
+        seconds: float = SECONDS,
+    ) -> None:
         self._fetcher = fetcher
         self._inspector = inspector
+        self._allowance = allowance
         self._seconds = seconds
 
-    async def of_text(self, text: str, *, directory: Path) -> Preview | None:
+    async def of_text(self, text: str, *, session_id: str, directory: Path) -> Preview | None:
         """Return the preview of the first link of a text.
 
         Args:
             text: The text.
+            session_id: Who sends it.
             directory: Does not exist yet; made for the files, and removed.
 
         Returns:
@@ -81,7 +91,7 @@ class Previews:
         try:
             await asyncio.to_thread(directory.mkdir, mode=0o700, parents=True)
             async with asyncio.timeout(self._seconds):
-                return await self._made(url, directory)
+                return await self._made(url, session_id, directory)
         except (GatewayError, TimeoutError, OSError) as error:
             reason = error.code if isinstance(error, GatewayError) else type(error).__name__
             log.info("preview.none", reason=reason)
@@ -89,11 +99,13 @@ class Previews:
         finally:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
-    async def _made(self, url: str, directory: Path) -> Preview | None:
+    async def _made(self, url: str, session_id: str, directory: Path) -> Preview | None:
         path = directory / "page"
+        await self._allowance.check(session_id)
         fetched = await self._fetcher.fetch(
             url, into=path, limit_bytes=PAGE_BYTES, seconds=self._seconds, whole=False
         )
+        await self._allowance.count(session_id, fetched.size)
         if fetched.content_type not in _PAGES:
             return None
         page = await self._inspector.describe(path, limit_bytes=PAGE_BYTES)
@@ -103,22 +115,28 @@ class Previews:
             url=url,
             title=page.title,
             description=page.description,
-            thumbnail=await self._thumbnail(page, fetched.url, directory / "picture"),
+            thumbnail=None
+            if page.image is None
+            else await self._thumbnail(
+                page.image, base=fetched.url, session_id=session_id, path=directory / "picture"
+            ),
         )
 
-    async def _thumbnail(self, page: Page, base: str, path: Path) -> bytes | None:
-        """Return the page's picture made small; None without one: the words are enough."""
-        if page.image is None:
-            return None
+    async def _thumbnail(
+        self, image: str, *, base: str, session_id: str, path: Path
+    ) -> bytes | None:
+        """Return a page's picture made small; None without one: the words are enough."""
         try:
             # With time left for the text, which is worth more than its picture.
             async with asyncio.timeout(self._seconds / 2):
-                await self._fetcher.fetch(
-                    urljoin(base, page.image),
+                await self._allowance.check(session_id)
+                fetched = await self._fetcher.fetch(
+                    urljoin(base, image),
                     into=path,
                     limit_bytes=PICTURE_BYTES,
                     seconds=self._seconds,
                 )
+                await self._allowance.count(session_id, fetched.size)
                 found = await self._inspector.inspect(path, "document", limit_bytes=PICTURE_BYTES)
         except (GatewayError, TimeoutError, ValueError):
             return None

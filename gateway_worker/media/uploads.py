@@ -43,7 +43,7 @@ class Uploads:
 
     Args:
         store: The bucket.
-        allowance: How many bytes each tenant may have.
+        allowance: How many bytes each tenant may send.
         clock: The time.
         url_seconds: How long a URL can be used.
         keep_seconds: How long a file can be sent after it was put there.
@@ -71,7 +71,7 @@ class Uploads:
         """Return where to put a file of this type, size and hash, for sessions of one tenant.
 
         Raises:
-            QuotaExceededError: The tenant has had as many bytes today as it may.
+            QuotaExceededError: The tenant has sent as many bytes today as it may.
             DependencyError: There are no credentials to sign with.
         """
         await self._allowance.check(session_id)

@@ -51,8 +51,10 @@ class TenantSettings(BaseModel):
             number. What is over waits likewise.
         commands_waiting: How many of one tenant may wait at each worker; 0: any number. What is
             over is refused.
-        media_bytes_per_day: How many bytes of files one tenant may have brought in and out on a day
-            (UTC), over all workers; 0: any number.
+        media_bytes_per_day: How many bytes of files one tenant may send and upload on a day (UTC),
+            over all workers; 0: any number.
+        received_bytes_per_day: How many bytes of files that came with its messages are fetched on a
+            day, likewise.
         weights: How many times as many (`acme=2,smith=0.5`) of tenants that have more or less.
     """
 
@@ -75,6 +77,7 @@ class TenantSettings(BaseModel):
     commands_in_progress: int = Field(0, ge=0, le=100_000)
     commands_waiting: int = Field(20_000, ge=0, le=60_000)
     media_bytes_per_day: int = Field(0, ge=0)
+    received_bytes_per_day: int = Field(0, ge=0)
     weights: str = ""
 
     @property
@@ -138,6 +141,7 @@ class TenantSettings(BaseModel):
             self.commands_per_second,
             self.commands_in_progress,
             self.media_bytes_per_day,
+            self.received_bytes_per_day,
         )
         if self.mode is Tenancy.OFF and any(quotas):
             raise ValueError("mode is off: there are no tenants that could have quotas")

@@ -41,7 +41,7 @@ class ArrivingPorts:
         files: Where they come from.
         seal: Encrypts what is stored of their places; None if there is no key.
         observer: Counts.
-        allowance: How many bytes each tenant may have.
+        allowance: How many bytes each tenant may receive.
     """
 
     table: MediaTable
@@ -106,5 +106,7 @@ def build_arriving(
         intake=intake,
         service=service,
         retention=retention,
-        pictures=Pictures(host=ports.files, objects=ports.objects, links=links),
+        pictures=Pictures(
+            host=ports.files, objects=ports.objects, links=links, allowance=ports.allowance
+        ),
     )

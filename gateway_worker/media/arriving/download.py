@@ -46,7 +46,7 @@ class Downloader:
         files: Where they come from.
         objects: The store.
         references: Opens what is stored of their places.
-        allowance: How many bytes each tenant may have.
+        allowance: How many bytes each tenant may receive.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Downloader:
         Raises:
             MediaUnavailableError: WhatsApp does not have it any more.
             MediaRefusedError: It is not what its message says.
-            QuotaExceededError: Its tenant has had as many bytes today as it may.
+            QuotaExceededError: Its tenant has received as many bytes today as it may.
             UpstreamTimeoutError: It cannot be had now.
             DependencyError: The store cannot be used now.
         """

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gateway_contracts import Media, MediaState, new_id
 from gateway_worker.errors import MediaRefusedError
+from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.links import Links
 from gateway_worker.media.arriving.ports import ObjectStore
 from gateway_worker.media.arriving.records import MediaRow, key_of
@@ -32,12 +33,16 @@ class Pictures:
         host: Where they come from.
         objects: The store.
         links: Makes links to what is there.
+        allowance: How many bytes each tenant may receive.
     """
 
-    def __init__(self, *, host: PictureHost, objects: ObjectStore, links: Links) -> None:
+    def __init__(
+        self, *, host: PictureHost, objects: ObjectStore, links: Links, allowance: MediaAllowance
+    ) -> None:
         self._host = host
         self._objects = objects
         self._links = links
+        self._allowance = allowance
 
     async def fetch(self, session_id: str, url: str, *, of: str) -> MediaRow:
         """Bring a picture into the store unless it is there; returns the row to be committed.
@@ -50,9 +55,12 @@ class Pictures:
         Raises:
             MediaUnavailableError: It is not there any more.
             MediaRefusedError: It is no picture, or elsewhere than WhatsApp's are.
+            QuotaExceededError: Its tenant has received as many bytes today as it may.
             RetryableError: It, or the store, cannot be had now.
         """
+        await self._allowance.check(session_id)
         data = await self._host.picture(session_id, url)
+        await self._allowance.count(session_id, len(data))
         if not data.startswith(_SIGNATURE):
             raise MediaRefusedError("what WhatsApp has there is no JPEG")
         sha256 = hashlib.sha256(data).hexdigest()

@@ -341,13 +341,15 @@ daily_counts = Table(
     Index(None, "day"),
 )
 
-# How many bytes of files each tenant has had on each day, over all workers.
+# How many bytes of files each tenant has sent and uploaded on each day, and how many of those that
+# came with messages were fetched, over all workers.
 tenant_media_bytes = Table(
     "tenant_media_bytes",
     metadata,
     Column("tenant", Text, primary_key=True),
     Column("day", Date, primary_key=True),
     Column("bytes", BigInteger, nullable=False),
+    Column("received_bytes", BigInteger, nullable=False, server_default=text("0")),
 )
 
 # Ids of events that are told once, although what they tell of may arrive again; see `Change.once`.

@@ -20,7 +20,7 @@ from gateway_contracts import (
     parse_event,
 )
 from gateway_worker.host_protocol.media import MediaReference, MediaType
-from gateway_worker.media.allowance import MediaAllowance
+from gateway_worker.media.allowance import Direction, MediaAllowance
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.media_host import MediaHost, ProxyOf
 from gateway_worker.media.arriving.ports import MediaObserver, Seal
@@ -83,6 +83,15 @@ class WhatsApp:
         uploader = self.service.accounts.device(self.uploader.jid)
         kept = store.keep(upload, media_type=media_type, uploader=uploader)
         return msgspec.structs.replace(reference, direct_path=store.direct_path(kept))
+
+    def keep_picture(self, jpeg: bytes) -> str:
+        """Have a picture of somebody; returns where it is."""
+        store = self.service.media.store
+        upload = store.begin()
+        upload.write(jpeg)
+        uploader = self.service.accounts.device(self.uploader.jid)
+        kept = store.keep(upload, media_type="picture", uploader=uploader)
+        return f"https://pps.whatsapp.net{store.direct_path(kept)}"
 
     def rule(self, effect: Effect, *, times: int | None = 1) -> None:
         """Spoil downloads."""
@@ -239,7 +248,10 @@ class Place:
                     seal=seal,
                     observer=counted,
                     allowance=MediaAllowance(
-                        counts=stores.media_bytes, per_day=bytes_per_day, clock=SystemClock()
+                        counts=stores.media_bytes,
+                        direction=Direction.RECEIVED,
+                        per_day=bytes_per_day,
+                        clock=SystemClock(),
                     ),
                 ),
                 settings,

@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import aiohttp
 import msgspec
@@ -243,6 +244,19 @@ async def test_a_tenants_files_of_a_day_are_bounded(place: Place) -> None:
     async with place.desk(bytes_per_day=1_000_000) as desk:
         media = await desk.arriving.service.get("acme.a", more)
         assert media.key == key_of(b"another one", "acme.a")
+
+
+async def test_pictures_of_people_are_among_what_a_tenant_receives(place: Place) -> None:
+    """Each time that one is fetched."""
+    await create_session(place.database, "acme.a")
+    jpeg = b"\xff\xd8\xff" + SMALL
+    async with place.desk(bytes_per_day=len(jpeg) + 1) as desk:
+        fetch = partial(desk.arriving.pictures.fetch, url=place.whatsapp.keep_picture(jpeg), of="a")
+        for _ in range(2):
+            assert (await fetch("acme.a")).media.size == len(jpeg)
+        with pytest.raises(QuotaExceededError):
+            await fetch("acme.a")
+        assert (await fetch("s")).media.size == len(jpeg)
 
 
 async def test_whoever_asks_has_no_time_for_it(place: Place) -> None:

@@ -13,6 +13,7 @@ from gateway_worker.media.fetching.permissions import Permissions, places
 from gateway_worker.media.inspection.helpers import Helpers
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.previews import Preview, Previews
+from tests.support.byte_counts import allowance
 from tests.support.samples import picture
 from tests.support.web import Answering, FileServer, answer, file_server, redirect, silence
 
@@ -35,7 +36,11 @@ def meta(**stated: str) -> str:
 
 @asynccontextmanager
 async def previewing(
-    helpers: Helpers, answers: Mapping[str, Answering], *, seconds: float = 20.0
+    helpers: Helpers,
+    answers: Mapping[str, Answering],
+    *,
+    seconds: float = 20.0,
+    bytes_per_day: int = 0,
 ) -> AsyncIterator[tuple[Previews, FileServer]]:
     permissions = Permissions(allowed=(), private=places("http://127.0.0.1"), ports=(443,))
     async with (
@@ -43,7 +48,13 @@ async def previewing(
         Fetcher(permissions=permissions) as fetcher,
     ):
         inspector = Inspector(helpers=helpers)
-        yield Previews(fetcher=fetcher, inspector=inspector, seconds=seconds), server
+        previews = Previews(
+            fetcher=fetcher,
+            inspector=inspector,
+            allowance=allowance(bytes_per_day),
+            seconds=seconds,
+        )
+        yield previews, server
 
 
 async def previewed(
@@ -56,7 +67,9 @@ async def previewed(
     """Return the preview of the page `/a`; nothing may be left of its files."""
     async with previewing(helpers, answers, seconds=seconds) as (previews, server):
         link = f"http://127.0.0.1:{server.port}/a"
-        found = await previews.of_text(f"see {link}, please", directory=directory / "preview")
+        found = await previews.of_text(
+            f"see {link}, please", session_id="s", directory=directory / "preview"
+        )
     assert found is None or found.url == link
     _assert_empty(directory)
     return found
@@ -153,5 +166,22 @@ async def test_a_picture_that_does_not_come(helpers: Helpers, tmp_path: Path) ->
 async def test_a_text_without_a_link(helpers: Helpers, tmp_path: Path) -> None:
     """Nobody is asked for anything."""
     async with previewing(helpers, {}) as (previews, server):
-        assert await previews.of_text("no link", directory=tmp_path / "preview") is None
+        directory = tmp_path / "preview"
+        assert await previews.of_text("no link", session_id="s", directory=directory) is None
     assert server.connections == 0
+
+
+async def test_pages_are_among_what_a_tenant_may_send(helpers: Helpers, tmp_path: Path) -> None:
+    """With their pictures; then texts go without previews for the rest of the day."""
+    large = bytes(200_000)
+    answers = {
+        "/a": page(meta(og_title="t", og_image="/b")),
+        "/b": answer(large, content_type="image/png"),
+    }
+    async with previewing(helpers, answers, bytes_per_day=len(large)) as (previews, server):
+        text, directory = f"http://127.0.0.1:{server.port}/a", tmp_path / "preview"
+        found = [
+            await previews.of_text(text, session_id=session_id, directory=directory)
+            for session_id in ("acme.a", "acme.b", "mallory.a")
+        ]
+    assert [preview is not None for preview in found] == [True, False, True]
