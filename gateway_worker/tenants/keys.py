@@ -153,12 +153,20 @@ async def read_file(path: Path) -> bytes:
     """Return a file's content.
 
     Raises:
-        DependencyError: It cannot be read.
+        DependencyError: It cannot be read, or is too large.
     """
     try:
-        return await asyncio.to_thread(path.read_bytes)
+        content = await asyncio.to_thread(_beginning, path)
     except OSError as error:
         raise DependencyError(f"{path}: {explain(error)}") from error
+    if len(content) > MAX_BYTES:
+        raise DependencyError(f"{path} is too large: keys have {MAX_BYTES} bytes at most")
+    return content
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 async def read_url(url: str) -> bytes:
