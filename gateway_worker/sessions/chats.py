@@ -5,6 +5,16 @@ from typing import Final
 _PHONE_SERVER: Final = "s.whatsapp.net"
 _PEOPLE: Final = frozenset({"", _PHONE_SERVER, "lid", "c.us"})
 """The servers of people; a number has none."""
+_MOBILE_MARKS: Final = (
+    ("55", 2, "9", 8, "6789"),
+    ("52", 0, "1", 10, "123456789"),
+    ("54", 0, "9", 10, "123456789"),
+)
+"""Country, digits of the area before the mark, the mark, digits after it, with what they begin.
+
+Brazil: only numbers of mobiles from before there was a mark. What begins otherwise is somebody's
+landline without it, and somebody else's mobile with it.
+"""
 STATUS_CHAT: Final = "status@broadcast"
 """Where status posts come from and go to."""
 
@@ -19,6 +29,26 @@ def chat_of(recipient: str) -> str:
     """Return the chat of a recipient, which is a phone number or a JID."""
     text = without_device(recipient.removeprefix("+"))
     return text if "@" in text else f"{text}@{_PHONE_SERVER}"
+
+
+def spellings_of(chat: str) -> tuple[str, ...]:
+    """Return the ids that a chat may have: WhatsApp writes some numbers otherwise than people do.
+
+    With or without a digit that marks a mobile, in Brazil, Mexico and Argentina.
+    """
+    digits, _, server = chat.partition("@")
+    if server != _PHONE_SERVER:
+        return (chat,)
+    for country, area_digits, mark, rest_digits, beginnings in _MOBILE_MARKS:
+        head, rest = digits[:-rest_digits], digits[-rest_digits:]
+        plain = len(country) + area_digits
+        if not digits.startswith(country) or rest[0] not in beginnings:
+            continue
+        if len(head) == plain:
+            return chat, f"{head}{mark}{rest}@{server}"
+        if len(head) == plain + 1 and head.endswith(mark):
+            return chat, f"{head[:-1]}{rest}@{server}"
+    return (chat,)
 
 
 def is_person(recipient: str) -> bool:

@@ -13,7 +13,7 @@ from gateway_contracts import (
 )
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sessions.changes import SessionValues
-from gateway_worker.sessions.chats import chat_of
+from gateway_worker.sessions.chats import chat_of, spellings_of
 from gateway_worker.sessions.ports import SessionRow
 
 
@@ -23,7 +23,9 @@ def host_settings(settings: SessionSettings) -> HostSettings:
     return HostSettings(
         history=(settings.history or HistoryDepth.OFF).value,
         ignored=tuple(category.value for category in ignore.categories),
-        ignored_chats=tuple(map(chat_of, ignore.chats)),
+        ignored_chats=tuple(
+            spelling for chat in ignore.chats for spelling in spellings_of(chat_of(chat))
+        ),
         presence="" if presence is None or presence.state is None else presence.state.value,
         presence_of=()
         if presence is None
