@@ -34,6 +34,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from gateway_worker.commands.deferred_slots import DeferredSlots, Slot
+from gateway_worker.commands.slot_queue import SlotQueue
 
 Item = TypeVar("Item")
 log = structlog.get_logger(__name__)
@@ -326,7 +327,7 @@ class Scheduler(Generic[Item]):
         self._on_stuck = on_stuck
         self._slots = slots or DeferredSlots(slots=sys.maxsize, conversation_seconds=0.0)
         self._slots.when_free(self._offer_slots)
-        self._wants_slot: dict[str, None] = {}
+        self._want_slots = SlotQueue()
         self._most_overtaking = most_overtaking
         self._sessions: dict[str, _Session[Item]] = {}
         self._stuck: dict[str, int] = {}
@@ -507,7 +508,7 @@ class Scheduler(Generic[Item]):
         while (ticket := session.next_to_start(lane)) is not None:
             if lane is Lane.DEFERRED:
                 if not session.has_aged and not self._slots.has_room:
-                    self._wants_slot[key] = None
+                    self._want_slots.add(key)
                     return
                 session.overtaking = 0
                 ticket.slot = self._slots.take()
@@ -536,11 +537,8 @@ class Scheduler(Generic[Item]):
             self._slots.give_back(slot)
 
     def _offer_slots(self) -> None:
-        """Let sessions begin a deferred send that have waited for a slot, the first one first."""
-        for key in tuple(self._wants_slot):
-            if not self._slots.has_room:
-                return
-            del self._wants_slot[key]
+        """Let sessions begin a deferred send that have waited for a slot, in their turns."""
+        while self._slots.has_room and (key := self._want_slots.take()) is not None:
             self._pump(key)
 
     def _tidy(self, key: str) -> None:

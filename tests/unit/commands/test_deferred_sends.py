@@ -144,6 +144,29 @@ async def test_one_that_has_aged_needs_no_slot(worker: Worker) -> None:
     assert worker.began[-1] == "row"
 
 
+async def test_tenants_have_slots_in_turn() -> None:
+    """One with bulks in many sessions gets no more of them than one with a single session."""
+    worker = Worker(DeferredSlots(slots=1, conversation_seconds=0.0, long_seconds=3600.0))
+    for row in range(2):
+        for session in range(3):
+            worker.post(f"acme.{session}", f"acme {session}{row}")
+    for row in range(3):
+        worker.post("mallory.s", f"mallory {row}")
+    for name in "xy":
+        worker.post(name, name)
+    await settled()
+    while worker.running:
+        await worker.ends(next(iter(worker.running)))
+
+    assert worker.began == [
+        *("acme 00", "acme 10", "mallory 0", "x"),
+        *("acme 20", "mallory 1", "y"),
+        *("acme 01", "mallory 2"),
+        *("acme 11", "acme 21"),
+    ]
+    await worker.scheduler.join()
+
+
 async def test_one_that_takes_long_keeps_no_slot() -> None:
     """WhatsApp does not answer it: that is no load, and others go on."""
     worker = Worker(DeferredSlots(slots=2, conversation_seconds=0.0, long_seconds=0.01))
