@@ -6,12 +6,15 @@ as the day's bytes have not reached the bound, and counted when its size is know
 way at that moment is over.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 from typing import Final, Protocol
 
 from gateway_contracts.tenants import tenant_of
-from gateway_worker.errors import QuotaExceededError
+from gateway_worker.errors import GatewayError, QuotaExceededError
 from gateway_worker.runtime.clock import Clock
 
 KEPT: Final = timedelta(days=400)
@@ -41,6 +44,17 @@ class ByteCounts(Protocol):
     async def prune(self, before: date, limit: int) -> int:
         """Forget older days, so many at most; returns how many rows there were."""
         ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many bytes of something have come, whatever became of it."""
+
+    size_bytes: int = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Note more."""
+        self.size_bytes += size_bytes
 
 
 class MediaAllowance:
@@ -76,6 +90,18 @@ class MediaAllowance:
                 f"the files that the tenant has {self._direction.value} have had {self._per_day} "
                 "bytes today (UTC): no more"
             )
+
+    @asynccontextmanager
+    async def counting(self, session_id: str) -> AsyncIterator[Tally]:
+        """Check as `check` does, and count what has come when the block ends or fails."""
+        await self.check(session_id)
+        tally = Tally()
+        try:
+            yield tally
+        except GatewayError:
+            await self.count(session_id, tally.size_bytes)
+            raise
+        await self.count(session_id, tally.size_bytes)
 
     async def count(self, session_id: str, size_bytes: int) -> None:
         """Count a file. Raises `DependencyError`."""

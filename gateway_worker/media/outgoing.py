@@ -26,7 +26,7 @@ from gateway_worker.errors import (
 from gateway_worker.host_protocol.layout import OUTGOING_NAME
 from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.fetching.fetcher import Fetcher
-from gateway_worker.media.fetching.sink import Sink
+from gateway_worker.media.fetching.sink import Came, Sink
 from gateway_worker.media.file import MediaFile
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.objects import ObjectReader, may_read
@@ -142,11 +142,9 @@ class Outgoing:
             await asyncio.to_thread(place.mkdir, mode=0o700, parents=True)
             path = place / _FILE_NAME
             with self.observed(wanted.kind, "fetch"):
-                await self._allowance.check(wanted.session_id)
-                sha256, key = await self._fetch(wanted, into=path)
-            # Also of what turns out to be damaged: it has come all the same.
-            size = (await asyncio.to_thread(path.stat)).st_size
-            await self._allowance.count(wanted.session_id, size)
+                # Also what is too large or turns out to be damaged has come.
+                async with self._allowance.counting(wanted.session_id) as tally:
+                    sha256, key = await self._fetch(wanted, into=path, came=tally.add)
             with self.observed(wanted.kind, "inspect"):
                 file = await self._inspector.inspect(
                     path,
@@ -191,25 +189,25 @@ class Outgoing:
         finally:
             self._observe(kind, step, outcome, time.monotonic() - began)
 
-    async def _fetch(self, wanted: Wanted, *, into: Path) -> tuple[str, str | None]:
+    async def _fetch(self, wanted: Wanted, *, into: Path, came: Came) -> tuple[str, str | None]:
         """Bring a file here; returns its SHA-256 in hexadecimal digits, and its key, if any."""
         limit = self._settings.limit_bytes(wanted.kind)
         seconds = self._settings.fetch_seconds
         match wanted.source:
             case UrlSource(url=url):
                 fetched = await self._fetcher.fetch(
-                    url, into=into, limit_bytes=limit, seconds=seconds
+                    url, into=into, limit_bytes=limit, seconds=seconds, came=came
                 )
                 return fetched.sha256, None
             case ObjectSource(key=key):
                 if not may_read(wanted.session_id, key):
                     raise MediaUnavailableError(_NO_OBJECT)
-                return await self._copy(key, into=into, limit=limit), key
+                return await self._copy(key, into=into, limit=limit, came=came), key
             case UploadSource(media_id=media_id):
                 key = await self._uploads.key_of(wanted.session_id, media_id)
-                return await self._copy(key, into=into, limit=limit), key
+                return await self._copy(key, into=into, limit=limit, came=came), key
 
-    async def _copy(self, key: str, *, into: Path, limit: int) -> str:
+    async def _copy(self, key: str, *, into: Path, limit: int, came: Came) -> str:
         """Copy an object of the bucket into a file; returns its hash."""
         head = await self._objects.head(key)
         if head is None:
@@ -220,7 +218,7 @@ class Outgoing:
             async with (
                 asyncio.timeout(self._settings.fetch_seconds),
                 aclosing(self._objects.read(key)) as chunks,
-                Sink(into, limit_bytes=limit) as sink,
+                Sink(into, limit_bytes=limit, came=came) as sink,
             ):
                 async for chunk in chunks:
                     await sink.write(chunk)

@@ -101,11 +101,15 @@ class Previews:
 
     async def _made(self, url: str, session_id: str, directory: Path) -> Preview | None:
         path = directory / "page"
-        await self._allowance.check(session_id)
-        fetched = await self._fetcher.fetch(
-            url, into=path, limit_bytes=PAGE_BYTES, seconds=self._seconds, whole=False
-        )
-        await self._allowance.count(session_id, fetched.size)
+        async with self._allowance.counting(session_id) as tally:
+            fetched = await self._fetcher.fetch(
+                url,
+                into=path,
+                limit_bytes=PAGE_BYTES,
+                seconds=self._seconds,
+                whole=False,
+                came=tally.add,
+            )
         if fetched.content_type not in _PAGES:
             return None
         page = await self._inspector.describe(path, limit_bytes=PAGE_BYTES)
@@ -129,14 +133,14 @@ class Previews:
         try:
             # With time left for the text, which is worth more than its picture.
             async with asyncio.timeout(self._seconds / 2):
-                await self._allowance.check(session_id)
-                fetched = await self._fetcher.fetch(
-                    urljoin(base, image),
-                    into=path,
-                    limit_bytes=PICTURE_BYTES,
-                    seconds=self._seconds,
-                )
-                await self._allowance.count(session_id, fetched.size)
+                async with self._allowance.counting(session_id) as tally:
+                    await self._fetcher.fetch(
+                        urljoin(base, image),
+                        into=path,
+                        limit_bytes=PICTURE_BYTES,
+                        seconds=self._seconds,
+                        came=tally.add,
+                    )
                 found = await self._inspector.inspect(path, "document", limit_bytes=PICTURE_BYTES)
         except (GatewayError, TimeoutError, ValueError):
             return None

@@ -23,7 +23,7 @@ from gateway_worker.errors import (
 from gateway_worker.media.fetching.failures import of_error, of_status
 from gateway_worker.media.fetching.permissions import Permissions
 from gateway_worker.media.fetching.resolving import Resolver, SystemResolver
-from gateway_worker.media.fetching.sink import Sink
+from gateway_worker.media.fetching.sink import Came, Sink
 from gateway_worker.media.fetching.urls import Target, parse
 
 CONNECT_SECONDS: Final = 5.0
@@ -87,6 +87,7 @@ class _Wanted:
     into: Path
     limit_bytes: int
     whole: bool
+    came: Came
 
 
 class Fetcher:
@@ -130,7 +131,14 @@ class Fetcher:
         self._resolver.close()
 
     async def fetch(
-        self, url: str, *, into: Path, limit_bytes: int, seconds: float, whole: bool = True
+        self,
+        url: str,
+        *,
+        into: Path,
+        limit_bytes: int,
+        seconds: float,
+        whole: bool = True,
+        came: Came = lambda _size: None,
     ) -> Fetched:
         """Fetch a file.
 
@@ -140,6 +148,7 @@ class Fetcher:
             limit_bytes: How large it may be.
             seconds: How long that may take, with everything.
             whole: Whether a larger one is an error; else its beginning is enough.
+            came: Told how many bytes have come, also of a file that is too large, or breaks off.
 
         Raises:
             UnsupportedError: Nothing is fetched here.
@@ -156,7 +165,7 @@ class Fetcher:
         target = parse(url)
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(target, _Wanted(into, limit_bytes, whole))
+                return await self._follow(target, _Wanted(into, limit_bytes, whole, came))
         except TimeoutError as error:
             raise MediaSourceError(
                 f"the file of {target.host} did not come within {seconds:.0f} s"
@@ -252,7 +261,9 @@ async def _answer(
         raise of_status(target.host, response.status)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise MediaRefusedError(f"{target.host} sends the file compressed")
-    async with Sink(wanted.into, limit_bytes=wanted.limit_bytes, whole=wanted.whole) as sink:
+    async with Sink(
+        wanted.into, limit_bytes=wanted.limit_bytes, whole=wanted.whole, came=wanted.came
+    ) as sink:
         sink.expect(response.content_length or 0)
         async for data in response.content.iter_any():
             await sink.write(data)

@@ -6,6 +6,7 @@ A piece is written while the next one comes.
 import asyncio
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,6 +17,9 @@ PIECE_BYTES: Final = 1024 * 1024
 """Of this much is written at a time: a thread for every packet would cost more than the write."""
 _ONLY_OWNER: Final = 0o600
 
+Came = Callable[[int], None]
+"""Told how many bytes have come."""
+
 
 class Sink:
     """A new file; removed again unless it was finished.
@@ -24,12 +28,16 @@ class Sink:
         path: Where; nothing is there yet.
         limit_bytes: How large it may get.
         whole: Whether more than that is an error; else the rest is left out.
+        came: Told at the end how many bytes have come, whatever became of them.
     """
 
-    def __init__(self, path: Path, *, limit_bytes: int, whole: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, limit_bytes: int, whole: bool = True, came: Came = lambda _size: None
+    ) -> None:
         self._path = path
         self._limit = limit_bytes
         self._whole = whole
+        self._came = came
         self._hash = hashlib.sha256()
         self._waiting = bytearray()
         self._writing: asyncio.Future[None] | None = None
@@ -50,6 +58,7 @@ class Sink:
         trace: TracebackType | None,
     ) -> None:
         """Close the file, and remove what is not whole."""
+        self._came(self.size)
         try:
             await self._left_alone()
         finally:

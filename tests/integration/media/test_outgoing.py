@@ -39,6 +39,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEY = "shared/file"
 SETTINGS = MediaSettings(url_private_hosts="http://127.0.0.1", max_image_bytes=100_000)
+BYTES_PER_DAY = 100_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +92,7 @@ async def workshop(
         Streams.open(objects) as streams,
         Fetcher(permissions=SETTINGS.permissions()) as fetcher,
     ):
-        bounded = allowance(100_000, clock=clock)
+        bounded = allowance(BYTES_PER_DAY, clock=clock)
         uploads = Uploads(
             store=streams, allowance=bounded, clock=clock, url_seconds=60, keep_seconds=3600
         )
@@ -205,6 +206,22 @@ async def test_what_is_given_up_leaves_nothing(workshop: Workshop) -> None:
             await preparing
     assert workshop.left() == []
     assert workshop.steps == [("document", "fetch", "cancelled")]
+
+
+async def test_what_is_too_large_has_come_all_the_same(workshop: Workshop) -> None:
+    """Nobody has files fetched without an end that say nothing of their size."""
+    workshop.shop = "acme.shop"
+
+    async def unannounced(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        writer.write(bytes(SETTINGS.max_image_bytes + 1))
+        await writer.drain()
+
+    answers: dict[str, Answering] = {"/large": unannounced}
+    async with file_server(answers) as server:
+        url = UrlSource(url=f"http://127.0.0.1:{server.port}/large")
+        assert isinstance(await workshop.failure(url, "image"), MediaTooLargeError)
+    assert isinstance(await workshop.failure(url, "image"), QuotaExceededError)
 
 
 async def test_what_a_dead_worker_has_left_is_removed(workshop: Workshop) -> None:
