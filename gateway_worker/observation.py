@@ -118,6 +118,7 @@ def _follow(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     metrics.follow(metrics.redeliveries, lambda: stats().reattached + stats().acknowledged_again)
     metrics.follow(metrics.dead_letters, lambda: stats().dead_lettered)
     metrics.follow(metrics.subscriptions_unanswered, lambda: stats().unanswered)
+    metrics.follow(metrics.subscriptions_renewed, lambda: stats().resubscribed)
     metrics.follow(metrics.mended, lambda: stats().mended)
     metrics.follow(metrics.unpublishable, lambda: stats().unpublishable)
     metrics.follow(metrics.passed_over, lambda: parts.outbox.relay.passed_over)

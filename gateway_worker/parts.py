@@ -381,7 +381,7 @@ def _consumer(
         verifier=tenants.verifier,
         most_waiting=tenants.most_waiting,
         # Others come to this worker's queue only when its lease has ended.
-        is_alone=lambda: sessions.lease_state.is_held,
+        is_alone=lambda: sessions.lease_state.is_known,
     )
     commands.dispatcher.watch_held(consumer.widen)
     sessions.manager.registry.watch_room(

@@ -62,3 +62,16 @@ def returns_of(headers: Mapping[str, Any]) -> int:
     """Return how often a message that was handed out before was given back, as the broker says."""
     counts = (headers.get(name) for name in _COUNTS)
     return max((count for count in counts if isinstance(count, int)), default=0)
+
+
+def holds_nothing(messages: int, *, consumers: int) -> bool:
+    """Tell whether a queue that has a consumer has handed everything out, by what the broker says.
+
+    It says that there is neither a message nor a consumer where it does not know: the member that
+    leads a quorum queue has not answered it in a quarter of a second (RabbitMQ 3.10), or is lost.
+
+    Args:
+        messages: How many wait, as the broker says.
+        consumers: How many it has, likewise.
+    """
+    return not messages and consumers > 0

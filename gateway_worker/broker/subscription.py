@@ -15,7 +15,7 @@ from gateway_worker.broker.connection import ReconnectingConnection, close_chann
 from gateway_worker.broker.failures import UnansweredError, bounded
 from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.prefetch import Prefetch
-from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, returns_of
+from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, holds_nothing, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
@@ -29,6 +29,9 @@ Route = Callable[["Subscription", AckWriter, AbstractIncomingMessage], None]
 
 _GATHERING_PAUSE_SECONDS = 0.05
 """Between two looks at whether all that a queue has got back has come."""
+_EMPTY_LOOKS = 2
+"""So many in a row have to find nothing more: the member of a quorum queue that is on the node of
+our connection sends the messages, and may be later than the one that leads and counts them."""
 _GATHERING_SECONDS = 30.0
 """How long that is waited for while nothing comes: somebody else may have taken the rest."""
 _ANSWERS_LATER = 6
@@ -114,6 +117,7 @@ class Subscription:
         self._is_known_missing = False
         self._changed = asyncio.Event()
         self._reconciled = asyncio.Event()
+        self._is_cancelled = False
 
     @property
     def is_wanted(self) -> bool:
@@ -219,7 +223,8 @@ class Subscription:
         )
         try:
             self._prefetch.reset()
-            while True:
+            self._is_cancelled = False
+            while not self._is_cancelled:
                 self._changed.clear()
                 await self._reconcile(channel, acks)
                 if not self._changed.is_set():
@@ -394,8 +399,10 @@ class Subscription:
 
     async def _until_all_has_come(self, channel: Channel) -> bool:
         """Return when all has come, or no more can; then False."""
+        looks = 0
         while not self._redelivered.is_done:
-            if await self._has_all_come(channel):
+            looks = looks + 1 if await self._has_all_come(channel) else 0
+            if looks == _EMPTY_LOOKS:
                 return True
             if self._prefetch.is_full and not self._prefetch.is_outdated:
                 return False
@@ -409,7 +416,9 @@ class Subscription:
         declared = await bounded(request, seconds=None, what=f"count {self.queue}")
         for _ in range(_TURNS_OF_A_CALLBACK):
             await asyncio.sleep(0)
-        return not declared.declaration_result.message_count and come == self._redelivered.come
+        answer = declared.declaration_result
+        is_empty = holds_nothing(answer.message_count or 0, consumers=answer.consumer_count or 0)
+        return is_empty and come == self._redelivered.come
 
     async def _cancel(self, channel: Channel, tag: str) -> None:
         queue = await channel.get_queue(self.queue, ensure=False)
@@ -436,11 +445,17 @@ class Subscription:
             self._changed.set()
 
     def _on_cancelled(self, tag: str | None) -> None:
+        """Go on with another channel: the broker has cancelled the consumer.
+
+        Not with another consumer on this one. What was handed out may be unsettled there still
+        (RabbitMQ 4.3 cancels a consumer that keeps one message for too long), and would come after
+        younger messages; or it is gone with the queue, and would take up the prefetch.
+        """
         if tag == self._tag:
             log.warning("consumer.cancelled_by_broker", queue=self.queue)
             self._counters.resubscribed += 1
             self._declarer.invalidate()
-            self._tag, self._has_consumer = None, False
+            self._tag, self._has_consumer, self._is_cancelled = None, False, True
             self._reconciled.clear()
             self._changed.set()
 

@@ -44,6 +44,7 @@ class Metrics:
         pacing_alone: Decisions of pacing that were made without Redis.
         queue_depth: Messages in the queues of dead letters, unrouted events and known backends.
         subscriptions_unanswered: Subscriptions that the broker did not answer in time.
+        subscriptions_renewed: Consumers that the broker had no longer, and that were started again.
         mended: Queues, exchanges and bindings found gone at the broker, and made again.
         unpublishable: Messages that the broker will never take.
         passed_over: Events that a full queue has missed.
@@ -145,6 +146,7 @@ class Metrics:
     pacing_alone: Counter
     queue_depth: Gauge
     subscriptions_unanswered: Counter
+    subscriptions_renewed: Counter
     mended: Counter
     unpublishable: Counter
     passed_over: Counter

@@ -231,6 +231,9 @@ def _commands(make: _Maker) -> dict[str, Any]:
         "subscriptions_unanswered": make.counter(
             "subscriptions_unanswered", "Subscriptions that the broker did not answer in time."
         ),
+        "subscriptions_renewed": make.counter(
+            "subscriptions_renewed", "Consumers that were found gone at the broker, started again."
+        ),
         "mended": make.counter(
             "broker_objects_mended", "Queues, exchanges and bindings found gone, and made again."
         ),

@@ -5,6 +5,8 @@ import time
 
 _LOOK_SECONDS = 0.5
 """How soon a waiter looks again at a lease that has run out without a notice yet."""
+_KNOWN_AFTER_SECONDS = 2.0
+"""So long after a lease has begun the others, who look every second, know that it is held."""
 
 
 class LeaseState:
@@ -24,6 +26,15 @@ class LeaseState:
     def held_seconds(self) -> float:
         """For how long it has been held without a break."""
         return time.monotonic() - self._since if self.is_held else 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has been held for long enough that the others know.
+
+        One that has found this worker dead a moment before it was back may still be on its way to
+        its queue.
+        """
+        return self.held_seconds >= _KNOWN_AFTER_SECONDS
 
     @property
     def left_seconds(self) -> float:

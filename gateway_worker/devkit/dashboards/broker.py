@@ -98,9 +98,13 @@ BROKER = Board(
                     ),
                 ),
                 lines(
-                    "Subscriptions not answered",
+                    "Subscriptions not answered, and consumers found gone",
                     Unit.NUMBER,
                     ("sum by (instance) (gateway_subscriptions_unanswered_total)", "{{instance}}"),
+                    (
+                        "sum by (instance) (gateway_subscriptions_renewed_total)",
+                        "{{instance}}: consumer found gone",
+                    ),
                 ),
                 lines(
                     "Queues and bindings made again",

@@ -16,6 +16,8 @@ from tests.integration.broker.support import (
     consuming,
     eventually_depth,
     executed_twice,
+    hold,
+    numbered,
     out_of_order,
     underlay_of,
 )
@@ -211,6 +213,27 @@ async def test_a_deleted_queue_is_declared_bound_and_consumed_again(
 
         by_body = {delivery.body: delivery.unassigned for delivery in mill.accepted}
         assert by_body == {b"s1 1": False, b"s1 2": False, b"s2 3": True}
+
+
+async def test_what_was_in_hand_of_a_deleted_queue_takes_no_room_in_the_next(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """A consumer that the broker cancels is followed by one on a channel of its own."""
+    queue = settings.topology.worker_queue(WORKER)
+    mill = Mill(hold)
+    async with consuming(settings, mill, "s1") as (broker, consumer):
+        await backend.send_all(numbered(settings.prefetch))
+        await eventually(lambda: len(mill.accepted) == settings.prefetch)
+        await backend.channel.queue_delete(queue, if_unused=False, if_empty=False)
+        await eventually(lambda: broker.stats().resubscribed == 1 and consumer.is_consuming)
+        await backend.send_all(numbered(settings.prefetch, start=settings.prefetch))
+        await eventually(lambda: len(mill.accepted) == 2 * settings.prefetch)
+
+        assert bodies(mill.accepted) == numbered(2 * settings.prefetch)
+        for delivery in mill.accepted:
+            await delivery.settle(Settlement.ACK)
+        await eventually(lambda: consumer.in_flight == 0)
+    assert await backend.depth(queue) == 0
 
 
 async def test_a_consumer_that_is_silently_gone_is_noticed(

@@ -143,6 +143,20 @@ async def test_a_second_process_of_the_same_name_ends_the_first() -> None:
     assert not keeping.lease_state.is_held
 
 
+@pytest.mark.parametrize(("known_after_seconds", "is_known"), [(0.0, True), (3600.0, False)])
+def test_others_know_of_a_lease_when_they_have_looked_since_it_began(
+    known_after_seconds: float, *, is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then one of them may come to the queue of a worker that it has found dead."""
+    monkeypatch.setattr(
+        "gateway_worker.sessions.lease_state._KNOWN_AFTER_SECONDS", known_after_seconds
+    )
+    lease_state = LeaseState()
+    lease_state.extend(float("inf"))
+
+    assert (lease_state.is_known, lease_state.is_held) == (is_known, True)
+
+
 async def test_nothing_is_held_before_the_first_lease() -> None:
     lease_state = LeaseState()
     with pytest.raises(TimeoutError):
