@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 _PAGE = 1_000
 _MARK_SECONDS = 0.1
 """Between two notes of what is published: what a crash in between publishes again is this much."""
-
-
+_ADOPTED_AT_ONCE = 4
+"""So many pages of what others have left are read at a time: each may have `PAGE_BYTES`."""
 _REFUSAL_ENDS_SECONDS = 30.0
 """After so long without a refusal the next one begins the window anew."""
 
@@ -46,7 +46,7 @@ class Memory:
 
     Attributes:
         rows: Rows that are not published.
-        size_bytes: What they have together; a page of the table may have more.
+        size_bytes: What they have together; pages of the table that are just read come on top.
     """
 
     rows: int = 5_000
@@ -131,6 +131,7 @@ class Relay:
         self._held = self._held_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._adopting = asyncio.Semaphore(_ADOPTED_AT_ONCE)
 
     @property
     def held(self) -> int:
@@ -170,18 +171,22 @@ class Relay:
     async def adopt(self, session_ids: Sequence[str]) -> None:
         """Publish what former owners of these sessions have left, before anything newer of them.
 
-        Returns when it is queued; waits while the database is unavailable or too many rows are
-        held.
+        Returns when it is queued, and waits while the database is unavailable. Where more is held
+        than there is room for, it is read from the table once there is some, with whatever comes
+        after it. What of that is held already is published twice.
         """
         after = 0
         while True:
             page = partial(self._store.pending_of, session_ids, after=after, limit=self._page)
-            rows = await until_answered(page, name="outbox.pending_of")
-            self._queue(rows)
+            async with self._adopting:
+                rows = await until_answered(page, name="outbox.pending_of")
+                if rows and not self._fits(rows):
+                    self._reread(rows[0].outbox_id - 1)
+                    return
+                self._queue(rows)
             if is_last_page(rows, limit=self._page):
                 return
             after = rows[-1].outbox_id
-            await self._room.wait()
 
     async def adopt_strays(self) -> None:
         """Publish what dead workers have left of sessions that are gone. Raises `DependencyError`.

@@ -12,7 +12,7 @@ from gateway_worker.broker import BrokerSettings
 from gateway_worker.outbox.pruning import Pruner, Shelf
 from gateway_worker.outbox.relay import Memory
 from gateway_worker.sessions.changes import Change
-from gateway_worker.storage.db import Database, PostgresOutboxStore
+from gateway_worker.storage.db import Database, PostgresChangeStore, PostgresOutboxStore
 from tests.integration.outbox.support import Backend, Life, by_session, first_times, living
 from tests.integration.storage.db.support import WORKER, count, message, value
 from tests.support.dead_letters import DeadLetters
@@ -81,6 +81,57 @@ async def _record_in_an_outage(
         most = max(most, held())
     assert life.relay.is_behind
     return most
+
+
+async def test_what_former_owners_have_left_does_not_fill_the_memory_either(
+    database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
+) -> None:
+    """Nobody who takes sessions up waits for room, and what comes later goes out later."""
+    others = ("s1", "s2", "s3")
+    async with living(database, settings, memory=Memory(size_bytes=400_000)) as life:
+        await life.recorder.record(message(0, session="s0"))
+        await life.until_published()
+        await eventually(lambda: not life.relay.is_behind)
+        await broker_proxy.refuse()
+        await broker_proxy.cut()
+        for number in range(1, 6):
+            await life.recorder.record(message(number, session="s0", words="x" * 60_000))
+        left = PostgresChangeStore(database=database, worker_id=WORKER)
+        for number in range(12):
+            words = "x" * 60_000
+            await left.commit([message(number, session=name, words=words) for name in others])
+        await asyncio.gather(*(life.relay.adopt([name]) for name in others))
+        for number in range(12, 20):
+            recording = (life.recorder.record(message(number, session=name)) for name in others)
+            await asyncio.gather(*recording)
+            assert 300_000 <= life.relay.held_bytes <= 400_000
+        await broker_proxy.accept()
+        await life.until_published()
+        await life.stop()
+
+    assert by_session(await backend.take_all()) == {
+        "s0": list(range(1, 7)),
+        **{name: list(range(1, 21)) for name in others},
+    }
+
+
+async def test_what_a_former_owner_has_left_is_read_once_where_it_fits(
+    database: Database, settings: BrokerSettings, backend: Backend
+) -> None:
+    """It is told once then, before anything newer."""
+    async with living(database, settings) as life:
+        await eventually(lambda: not life.relay.is_behind)
+        reads = life.outbox.reads
+        left = PostgresChangeStore(database=database, worker_id=WORKER)
+        for number in range(20):
+            await left.commit([message(number, session="s0")])
+        await life.relay.adopt(["s0"])
+        await life.recorder.record(message(20, session="s0"))
+        await life.until_published()
+        assert life.outbox.reads == reads
+        await life.stop()
+
+    assert [event.sequence for event in await backend.take_all()] == list(range(1, 22))
 
 
 async def test_the_table_is_left_alone_again_after_an_outage_under_load(

@@ -196,17 +196,22 @@ class FastPath:
         while len(self._sessions) > REMEMBERED_SESSIONS:
             self._sessions.popitem(last=False)
 
+    def forget(self, session_ids: Iterable[str]) -> None:
+        """Forget sessions that this worker has no longer, with all that their rows say of them."""
+        for session_id in session_ids:
+            self._sessions.pop(session_id, None)
+
     def remember_sends(self, steps: Sequence[Step]) -> None:
         """Remember what has sent the messages of steps that are committed."""
         for step in steps:
             if step.change.forget:
-                self._forget(step.change)
+                self._forget_person(step.change)
         found = sent_in(step.change for step in steps if step.live)
         self._sent |= {key: by for key, by in found.items() if by.command_id is not None}
         while len(self._sent) > REMEMBERED_SENDS:
             self._sent.popitem(last=False)
 
-    def _forget(self, change: Change) -> None:
+    def _forget_person(self, change: Change) -> None:
         """Forget what was sent to a person of whom nothing is to be known any more."""
         for key in list(self._sent):
             if key[0] == change.session_id and key[2] in change.forget:

@@ -96,6 +96,11 @@ class Step:
         return not (self.fenced or self.repeated or self.early)
 
     @property
+    def is_last(self) -> bool:
+        """Whether this worker has its session no longer, as far as it shows here."""
+        return self.fenced or self.transferred or self.change.delete
+
+    @property
     def key(self) -> Key | None:
         """The unique key of its message or receipt, if it has one."""
         session_id = self.change.session_id

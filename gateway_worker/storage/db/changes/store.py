@@ -178,10 +178,13 @@ class PostgresChangeStore:
             self._note_failure(changes, error)
             raise
         self._chats.committed()
+        gone = {step.change.session_id for step in steps if step.is_last}
+        self._fast_path.forget(gone)
         self._fast_path.learn(
             {
                 session_id: Known(row.epoch, row.last_sequence, row.metadata)
                 for session_id, row in sessions.items()
+                if session_id not in gone
             }
         )
 

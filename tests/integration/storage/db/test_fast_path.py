@@ -154,6 +154,20 @@ async def test_what_was_sent_before_another_worker_had_the_session_is_looked_up(
     assert [row.correlation_id for row in answer.rows] == [None]
 
 
+async def test_a_session_that_has_gone_is_not_remembered(
+    database: Database, changes: PostgresChangeStore
+) -> None:
+    """Nor is what its row says: another worker's, one that was deleted, one that was taken away."""
+    remembered = changes._fast_path._sessions
+    await changes.commit([message(1), message(1, session="t")])
+    assert set(remembered) == {"s", "t"}
+    await value(database, "UPDATE sessions SET epoch = 2 WHERE id = 't' RETURNING 1")
+    await changes.commit([message(2), message(2, session="t")])
+    assert set(remembered) == {"s"}
+    await changes.commit([finished("d", delete=True)])
+    assert not remembered
+
+
 async def test_a_session_that_somebody_holds_is_waited_for(
     database: Database, changes: PostgresChangeStore
 ) -> None:
