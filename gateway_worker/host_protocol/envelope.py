@@ -145,6 +145,7 @@ class Event(Frame, frozen=True, kw_only=True, omit_defaults=True):
         type: The event's `type`.
         data: The event's `data`, as JSON: whoever records it is who reads it, once.
         media: Of a message, where its file is, if it has one that can be fetched.
+        identity: Of what is told once, however often it comes: what it is known again by.
     """
 
     record: int
@@ -153,6 +154,7 @@ class Event(Frame, frozen=True, kw_only=True, omit_defaults=True):
     type: str
     data: msgspec.Raw
     media: MediaReference | None = None
+    identity: str = ""
 
 
 class VolatileEvent(Frame, frozen=True, kw_only=True):

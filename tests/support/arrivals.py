@@ -173,7 +173,13 @@ def arrived(event: Event, *, fits: bool = True) -> Arrived:
 
 def through(arrival_: Arrival, *, record: int = 1) -> Arrived:
     """Send what a host has converted over the wire and return how it arrives; it has to fit."""
-    sent = event(arrival_.type, arrival_.data, record=record, media=arrival_.media)
+    sent = event(
+        arrival_.type,
+        arrival_.data,
+        record=record,
+        media=arrival_.media,
+        identity=arrival_.identity,
+    )
     decoder: FrameDecoder[FromHost] = FrameDecoder(msgspec.json.Decoder(FromHost))
     (read,) = decoder.feed(encode(sent))
     assert read == sent
@@ -202,7 +208,10 @@ def event(
     part: int = 0,
     last: bool = True,
     media: MediaReference | None = None,
+    identity: str = "",
 ) -> Event:
     """Return an event as a host tells it."""
     raw = msgspec.Raw(msgspec.json.encode(data))
-    return Event(record=record, part=part, last=last, type=type_, data=raw, media=media)
+    return Event(
+        record=record, part=part, last=last, type=type_, data=raw, media=media, identity=identity
+    )

@@ -60,7 +60,8 @@ def arrival(event: Event | VolatileEvent, *, source: str, session_id: str) -> tu
     """Return a host's event as the contract has it, and whether it is that as the host told it.
 
     A notice that comes from the spool or from WhatsApp a second time gets the same id again, also
-    from another process: that is all that tells it from a new one.
+    from another process: that is all that tells it from a new one. It is made of what the library
+    has told, not of the event, which says more as more is known of people.
 
     Args:
         event: From the session's host.
@@ -70,8 +71,8 @@ def arrival(event: Event | VolatileEvent, *, source: str, session_id: str) -> tu
     raw = bytes(event.data)
     type_, data, fits = _told(event.type, raw)
     named: dict[str, Any] = {"source": source, "subject": session_id, "data": data}
-    if type_ in TOLD_ONCE and isinstance(event, Event):
-        text = f"{session_id} {type_} {data.model_dump_json()}"
+    if type_ in TOLD_ONCE and isinstance(event, Event) and event.identity:
+        text = f"{session_id} {type_} {event.identity}"
         named["id"] = str(uuid.uuid5(_OF_NOTICES, text))
     found: Arriving = ARRIVALS[type_](**named)
     return found, fits

@@ -41,12 +41,14 @@ class Arrival:
             may be left out.
         media: Of a message, where its file is, if it has one that can be fetched.
         is_sealed: It is a vote: what is chosen is still to be opened.
+        identity: Of what is told once: what it is known again by.
     """
 
     type: str
     data: dict[str, Any]
     media: MediaReference | None = None
     is_sealed: bool = False
+    identity: str = ""
 
     @property
     def is_partial(self) -> bool:

@@ -26,15 +26,22 @@ from gateway_worker.whatsapp.host.arriving import (
     SWALLOWED,
     UNDECRYPTABLE,
 )
-from gateway_worker.whatsapp.host.arriving.event import OFFLINE_FLAG, ArrivingEvent
+from gateway_worker.whatsapp.host.arriving.event import (
+    OFFLINE_FLAG,
+    ArrivingEvent,
+    repeats_flag,
+)
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.left_out import SendRemarks
 from gateway_worker.whatsapp.host.library_events import (
+    CONNECTED,
+    DISCONNECTED,
     HISTORY_SYNC,
     OFFLINE_COMPLETED,
     OFFLINE_PREVIEW,
 )
 from gateway_worker.whatsapp.host.receipts import ReceiptFilter
+from gateway_worker.whatsapp.host.repeats import Repeats
 from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.host.volatile import VolatileEvents
@@ -140,6 +147,7 @@ class LibraryCallbacks:
         self._ignoring = ignoring
         self._flags = 0
         self._receipts = ReceiptFilter()
+        self._repeats = Repeats()
         self.is_busy = False
         self.last_event_at = 0.0
         self.refused = NO_REFUSAL
@@ -173,11 +181,8 @@ class LibraryCallbacks:
             self._on_notice(event, data)
         elif code == HISTORY_SYNC:
             self._history(data)
-        elif code in {OFFLINE_PREVIEW, OFFLINE_COMPLETED}:
-            is_ahead = code == OFFLINE_PREVIEW and OfflineSyncPreview.FromString(data).Message
-            self._flags = OFFLINE_FLAG if is_ahead else 0
         else:
-            self._tell(LinkEvent(code=code, data=data))
+            self._on_link(code, data)
 
     def _on_undecryptable(self, code: int, data: bytes) -> None:
         try:
@@ -190,17 +195,28 @@ class LibraryCallbacks:
 
     def _on_notice(self, event: ArrivingEvent, data: bytes) -> None:
         if event.volatile_seconds is None:
-            self._store(event.code, data)
+            repeats = 0 if event.identity is None else self._repeats.count(event.code, data)
+            self._store(event.code, data, flags=repeats_flag(repeats))
         else:
             self._volatile.put(event.tell, event.code, data, seconds=event.volatile_seconds)
             self._wake()
 
-    def _store(self, code: int, data: bytes) -> bool:
+    def _on_link(self, code: int, data: bytes) -> None:
+        """Take an event of the connection. What had waited comes between two that are for here."""
+        if code in {CONNECTED, DISCONNECTED, OFFLINE_PREVIEW}:
+            self._repeats.begin()
+        if code in {OFFLINE_PREVIEW, OFFLINE_COMPLETED}:
+            is_ahead = code == OFFLINE_PREVIEW and OfflineSyncPreview.FromString(data).Message
+            self._flags = OFFLINE_FLAG if is_ahead else 0
+        else:
+            self._tell(LinkEvent(code=code, data=data))
+
+    def _store(self, code: int, data: bytes, *, flags: int = 0) -> bool:
         if len(data) > MAX_PAYLOAD_BYTES:
             data = data[:MAX_PAYLOAD_BYTES]  # who wrote, and when, is in front
         try:
             # A receipt that a power cut takes is not missed.
-            self._spool.append(code, self._flags, data, force=code != RECEIPT)
+            self._spool.append(code, self._flags | flags, data, force=code != RECEIPT)
         except SpoolClosedError:
             return False
         self._wake()

@@ -11,6 +11,7 @@ from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival, unreadable
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.host.arriving import ARRIVING
+from gateway_worker.whatsapp.host.arriving.event import identified
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
@@ -103,6 +104,8 @@ class SpoolSender:
             return (unreadable(record.payload),)
         try:
             found = event.tell(record, self._people)
+            if event.identity is not None:
+                found = tuple(identified(found, record, event.identity))
         except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
             self._set_aside(record, type(error).__name__)
             return self._wanted(event.salvage(record, self._people))
@@ -149,4 +152,5 @@ def _event(record: Record, part: int, arrival: Arrival, *, is_last: bool) -> Eve
         type=arrival.type,
         data=msgspec.Raw(data),
         media=arrival.media,
+        identity=arrival.identity,
     )

@@ -111,14 +111,3 @@ def test_what_does_not_fit(odd: Any) -> None:
 
     assert data.partial
     assert data.chat == BEN
-
-
-def test_the_same_call_told_twice_is_one_event() -> None:
-    """Whatever brings it again, from the spool or from WhatsApp."""
-    first, again = (through(calls.offered(offer(), people=PEOPLE)) for _ in range(2))
-    other = through(calls.offered(offer(basic=meta(call_id="OTHER")), people=PEOPLE))
-    assert isinstance(first, InboundNotice)
-    assert isinstance(again, InboundNotice)
-    assert isinstance(other, InboundNotice)
-
-    assert first.event_id == again.event_id != other.event_id

@@ -8,6 +8,7 @@ from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert import calls
 from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.host import notice_identity
 from gateway_worker.whatsapp.host.arriving.event import ArrivingEvent, as_nothing
 
 
@@ -24,7 +25,9 @@ def _ended(record: Record, people: People) -> tuple[Arrival | None, ...]:
 
 
 EVENTS: Final = (
-    ArrivingEvent(code=36, tell=_offered, salvage=as_nothing),
-    ArrivingEvent(code=40, tell=_announced, salvage=as_nothing),
-    ArrivingEvent(code=42, tell=_ended, salvage=as_nothing),
+    ArrivingEvent(code=36, tell=_offered, salvage=as_nothing, identity=notice_identity.of_call),
+    ArrivingEvent(
+        code=40, tell=_announced, salvage=as_nothing, identity=notice_identity.of_announced_call
+    ),
+    ArrivingEvent(code=42, tell=_ended, salvage=as_nothing, identity=notice_identity.of_ended_call),
 )

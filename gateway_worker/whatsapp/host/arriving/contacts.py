@@ -9,6 +9,7 @@ from gateway_worker.whatsapp.convert import contact_news, group_news
 from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER
+from gateway_worker.whatsapp.host import notice_identity
 from gateway_worker.whatsapp.host.arriving.event import ArrivingEvent, as_nothing
 
 
@@ -23,6 +24,6 @@ def _identity(record: Record, people: People) -> tuple[Arrival | None, ...]:
 
 
 EVENTS: Final = (
-    ArrivingEvent(code=23, tell=_picture, salvage=as_nothing),
-    ArrivingEvent(code=24, tell=_identity, salvage=as_nothing),
+    ArrivingEvent(code=23, tell=_picture, salvage=as_nothing, identity=notice_identity.of_all),
+    ArrivingEvent(code=24, tell=_identity, salvage=as_nothing, identity=notice_identity.of_all),
 )

@@ -8,6 +8,7 @@ from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert import group_news
 from gateway_worker.whatsapp.convert.arrival import Arrival
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.host import notice_identity
 from gateway_worker.whatsapp.host.arriving.event import ArrivingEvent, as_nothing
 
 
@@ -20,6 +21,8 @@ def _changed(record: Record, people: People) -> tuple[Arrival | None, ...]:
 
 
 EVENTS: Final = (
-    ArrivingEvent(code=21, tell=_joined, salvage=as_nothing),
-    ArrivingEvent(code=22, tell=_changed, salvage=as_nothing),
+    ArrivingEvent(code=21, tell=_joined, salvage=as_nothing, identity=notice_identity.of_all),
+    ArrivingEvent(
+        code=22, tell=_changed, salvage=as_nothing, identity=notice_identity.of_group_change
+    ),
 )

@@ -46,7 +46,7 @@ def notices() -> Sequence[str]:
 
 def told(name: str) -> Event:
     """Return an example as a host tells it."""
-    return event(EXAMPLES[name].type, EXAMPLES[name].payload["data"])
+    return event(EXAMPLES[name].type, EXAMPLES[name].payload["data"], identity=name)
 
 
 def change(name: str, *, session: str = "s", epoch: int = 1) -> Change:
