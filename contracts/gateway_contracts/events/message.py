@@ -42,7 +42,8 @@ class MessageData(ChatEventData):
         None,
         description="It could not be read when it came first (`message.undecryptable` with the "
         "same `message_id`, of the same chat and sender), and its sender's device has sent it "
-        "again; how often this device had asked for that.",
+        "again; how often this device had asked for that. In that device's own word, which nobody "
+        "verifies.",
     )
     client_ref: Annotated[str, PERSONAL] | None = Field(
         None,

@@ -35,7 +35,7 @@ def message(event: Any, *, offline: bool, people: People) -> Arrival | None:
     if content is None:
         return None
     arrival = told(event, content, offline=offline, people=people)
-    if event.RetryCount > 0:  # in answer to this device, which could not read it
+    if event.RetryCount > 0:  # in answer to this device, as the sender's device says
         arrival.data.update({"recovered_after": event.RetryCount})
     return arrival
 
