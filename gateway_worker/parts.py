@@ -202,6 +202,7 @@ def _outbox(settings: Settings, adapters: Adapters, stores: Stores, counts: Coun
         tracing=adapters.traces,
     )
     broker.publisher.on_ready(outbox.relay.nudge)
+    broker.publisher.on_doubt(outbox.relay.doubt)
     return outbox
 
 

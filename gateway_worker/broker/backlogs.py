@@ -7,7 +7,7 @@ which; then those that hold messages are named, the fullest first.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -33,11 +33,19 @@ class Backlogs:
         declarer: Asks the broker.
         topology: The names.
         backends: The services whose queues are watched from the start.
+        on_doubt: Called when a queue that may have lost its leader is found while some queue
+            refuses events.
     """
 
     def __init__(
-        self, *, declarer: Declarer, topology: Topology, backends: Sequence[str] = ()
+        self,
+        *,
+        declarer: Declarer,
+        topology: Topology,
+        backends: Sequence[str] = (),
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_doubt = on_doubt
         self._declarer = declarer
         self._topology = topology
         self._named = frozenset(backends)
@@ -88,7 +96,11 @@ class Backlogs:
                 await self._ask_for(own.dead, states)
             else:
                 self._learnt.discard(service)
-        self._states = states
+        before, self._states = self._states, states
+        doubtful = [name for name, state in states.items() if _is_doubtful(before.get(name), state)]
+        if doubtful and self._is_refused:
+            log.warning("broker.leader_doubted", queues=doubtful)
+            self._on_doubt()
 
     async def _ask_for(self, name: str, states: dict[str, QueueState]) -> bool:
         try:
@@ -100,12 +112,7 @@ class Backlogs:
         return True
 
     def _find(self) -> list[str]:
-        problems = []
-        if self._refused_at is not None:
-            if time.monotonic() - self._refused_at < REFUSAL_COUNTS_SECONDS:
-                problems.append(self._refusal())
-            else:
-                self._refused_at = None
+        problems = [self._refusal()] if self._is_refused else []
         for name, state in self._states.items():
             is_events = name.endswith(".events")
             if is_events and state.messages >= NEARLY_FULL:
@@ -116,6 +123,11 @@ class Backlogs:
                 if grown > 0:
                     problems.append(f"{name} grows: {_told(state)}, {grown} more than before")
         return problems
+
+    @property
+    def _is_refused(self) -> bool:
+        refused_at = self._refused_at
+        return refused_at is not None and time.monotonic() - refused_at < REFUSAL_COUNTS_SECONDS
 
     def _refusal(self) -> str:
         waiting = sorted(
@@ -133,6 +145,15 @@ class Backlogs:
             )
         named = ", ".join(f"{name} ({_told(self._states[name])})" for _, name in waiting[:5])
         return f"a queue bound to {self._topology.events} is full and refuses events: {named}"
+
+
+def _is_doubtful(before: QueueState | None, now: QueueState) -> bool:
+    """Whether a backend's queue had something, and has nothing at all any more.
+
+    So the broker says of a queue that has no leader whom it could ask.
+    """
+    had_something = before is not None and bool(before.messages or before.consumers)
+    return had_something and not (now.messages or now.consumers)
 
 
 def _told(state: QueueState) -> str:

@@ -65,7 +65,10 @@ class Broker:
             counters=self._counters,
         )
         self._backlogs = Backlogs(
-            declarer=self._declarer, topology=self._topology, backends=settings.backend_names
+            declarer=self._declarer,
+            topology=self._topology,
+            backends=settings.backend_names,
+            on_doubt=self.publisher.doubt,
         )
         self.publisher.on_refused(self._backlogs.note_refusal)
         self._consumer: CommandConsumer | None = None

@@ -122,6 +122,10 @@ class ConfirmingChannel:
         """Have `callback` called, without delay, whenever a full queue refuses a message."""
         self._on_refused.append(callback)
 
+    def suspect(self) -> None:
+        """Replace channels that refuse as soon as the first, from now on: a queue is in doubt."""
+        self._life_seconds = REPLACED_AFTER_SECONDS
+
     def start(self) -> None:
         """Begin to keep a channel open."""
         self._reopening.start()

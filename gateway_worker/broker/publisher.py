@@ -125,6 +125,8 @@ class Publisher:
             for name in ("events", "commands", "worker", "replays")
         )
         self._channels = (self._events, self._commands, self._signs, self._replays)
+        self._on_doubt: list[Callable[[], None]] = []
+        connection.on_change(self.doubt)
 
     @property
     def unconfirmed(self) -> int:
@@ -154,6 +156,19 @@ class Publisher:
     def on_refused(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, without delay, whenever a full queue refuses an event."""
         self._events.on_refused(callback)
+
+    def on_doubt(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called, without delay, whenever a queue may just have lost its leader.
+
+        What refuses an event then need not be the queue that has been full for long.
+        """
+        self._on_doubt.append(callback)
+
+    def doubt(self) -> None:
+        """Note that a queue may just have lost its leader, as all may of the node that we lose."""
+        self._events.suspect()
+        for callback in self._on_doubt:
+            callback()
 
     def on_ready(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, without delay, whenever events can be published again.

@@ -77,6 +77,15 @@ class RefusalWindow:
         self._last = now
         return now - self._since >= self._seconds
 
+    def begin_anew(self) -> None:
+        """Begin with the next refusal: it may be another queue's, which has lost its leader.
+
+        Not before the window has been over for as long as it lasts, or events would only wait where
+        that happens again and again.
+        """
+        if self._clock() - self._since >= 2 * self._seconds:
+            self._last = float("-inf")
+
 
 class Relay:
     """Moves events from outbox to broker.
@@ -208,6 +217,10 @@ class Relay:
         """Try again at once: the broker may be back."""
         waiting, self._nudged = self._nudged, asyncio.Event()
         waiting.set()
+
+    def doubt(self) -> None:
+        """Wait for a queue that refuses, although another one has been passed over for long."""
+        self._refusals.begin_anew()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set and what is held has been published and marked."""

@@ -10,6 +10,7 @@ from pamqp.common import FieldTable
 
 from gateway_contracts import CONTENT_TYPE, WorkerHeartbeat, WorkerLoad, WorkerStarted
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.broker.confirms import REPLACED_AFTER_SECONDS
 from gateway_worker.commands.ports import Delivery, Settlement
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import OutboxRow
@@ -324,3 +325,14 @@ async def test_a_channel_that_refuses_is_replaced(
     assert len(bodies) == len(set(bodies))
     assert bodies[-1] == f"s1 {published}"
     assert broker.stats().refused > 0
+
+
+async def test_a_lost_connection_puts_in_doubt_which_queue_refuses(
+    broker: Broker, proxy: TcpProxy
+) -> None:
+    """The queues that the node of it has led are without a leader, and refuse, too."""
+    doubts: list[bool] = []
+    broker.publisher.on_doubt(lambda: doubts.append(broker._publishing.is_up))
+    await proxy.cut()
+    await eventually(lambda: doubts[:2] == [False, True])
+    assert broker.publisher._events._life_seconds == REPLACED_AFTER_SECONDS

@@ -175,3 +175,29 @@ async def test_a_backlog_is_told_with_the_queues_name(
         await eventually(lambda: queue.name in " ".join(broker.backlog_problems))
         assert broker.depths[queue.name] >= 1
         assert broker.check().ready, "what a backend does not read makes no worker unready"
+
+
+async def test_a_backends_queue_that_may_have_lost_its_leader_is_told(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """While some queue refuses: one that cannot be asked is empty, as the broker says."""
+    names = [
+        BackendTopology(service=service, topology=settings.topology).events_queue().name
+        for service in ("slow", "quick")
+    ]
+    watching = settings.model_copy(update={"backends": "slow,quick"})
+    async with consuming(watching, Mill(), "s1") as (broker, consumer):
+        await eventually(lambda: consumer.is_consuming)
+        doubts: list[bool] = []
+        full: FieldTable = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        for name, arguments in zip(names, (full, None), strict=True):
+            queue = await backend.channel.declare_queue(name, arguments=arguments)
+            await queue.bind(settings.topology.events, "#")
+        broker.publisher.on_doubt(lambda: doubts.append(True))
+        for number in range(3):
+            await asyncio.gather(broker.publisher.publish(row(number)), return_exceptions=True)
+        await eventually(lambda: names[0] in " ".join(broker.backlog_problems))
+        await eventually(lambda: all(broker.depths.get(name) for name in names))
+        assert not doubts
+        await (await backend.channel.get_queue(names[1], ensure=False)).purge()
+        await eventually(lambda: doubts)
