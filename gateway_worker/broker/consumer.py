@@ -501,7 +501,8 @@ class CommandConsumer:
                 self._declarer.invalidate()
                 self._connection.suspect(f"no answer on it: {error.detail}")
         else:
-            if state.consumers:
+            # Nothing at all: what it says of a queue whose leader does not answer it, either.
+            if state.consumers or not state.messages:
                 self._misses = 0
             elif self._is_second_miss():
                 await self._own.renew("the broker knows of no consumer")
