@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from gateway_contracts.model import ClockTime, Timestamp, TimeZone, WireModel
+from gateway_contracts.model import ClockTime, Timestamp, TimeZone, WireModel, whole
 
 
 class PacingProfile(StrEnum):
@@ -24,7 +24,7 @@ class PacingProfile(StrEnum):
 class RecipientPacing(WireModel):
     """How fast one chat is written to, whoever and whatever it is."""
 
-    burst: Annotated[int, Field(ge=1, le=1_000)] = Field(
+    burst: Annotated[int, Field(ge=1, le=1_000), BeforeValidator(whole)] = Field(
         45, description="So many messages at once, after a rest."
     )
     seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
@@ -35,7 +35,7 @@ class RecipientPacing(WireModel):
 class WarmUp(WireModel):
     """How a daily cap grows from a small one."""
 
-    first_day: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+    first_day: Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(whole)] = Field(
         20, description="The cap of the first day."
     )
     growth: Annotated[float, Field(ge=1, le=10)] = Field(
@@ -77,10 +77,10 @@ class Pacing(WireModel):
     per_second: Annotated[float, Field(gt=0, le=100)] | None = Field(
         None, description="How many messages a second, to all chats together."
     )
-    burst: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+    burst: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(whole)] | None = Field(
         None, description="How many at once, after a rest."
     )
-    daily_cap: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+    daily_cap: Annotated[int, Field(ge=1, le=10_000_000), BeforeValidator(whole)] | None = Field(
         None, description="How many in one day of `time_zone`."
     )
     warm_up: WarmUp | None = None

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import BeforeValidator, FailFast, Field
 
 from gateway_contracts.bulks import BulkCounts, BulkResultFile
 from gateway_contracts.content import ContentToSend
@@ -19,6 +19,7 @@ from gateway_contracts.model import (
     Recipient,
     Timestamp,
     WireModel,
+    whole,
 )
 
 VariableName = Annotated[str, Field(max_length=64, pattern=VARIABLE_PATTERN)]
@@ -60,10 +61,10 @@ class BulkFile(WireModel):
 class BulkStop(WireModel):
     """When the gateway pauses a bulk because too much of it fails."""
 
-    failed_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+    failed_percent: Annotated[int, Field(ge=1, le=100), BeforeValidator(whole)] = Field(
         30, description="It is paused if more of the rows that have ended have not succeeded."
     )
-    after_rows: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    after_rows: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(whole)] = Field(
         20, description="Not before so many have ended."
     )
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import BeforeValidator, FailFast, Field
 
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.marks import PERSONAL
@@ -18,6 +18,7 @@ from gateway_contracts.model import (
     PageLimit,
     Timestamp,
     WireModel,
+    whole,
 )
 
 
@@ -109,7 +110,7 @@ class ChannelMarkRead(CommandEnvelope):
 class ChannelReactData(ChannelData):
     """Which post, and how."""
 
-    server_id: Annotated[int, Field(ge=1, le=2_147_483_647)] = Field(
+    server_id: Annotated[int, Field(ge=1, le=2_147_483_647), BeforeValidator(whole)] = Field(
         description="The post's number in the channel, which its `message.received` has."
     )
     emoji: Annotated[FreeText, Field(max_length=32), PERSONAL] = Field(

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import BeforeValidator, FailFast, Field
 
 from gateway_contracts.commands.done import Done
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import MessageId, PersonId, Recipient, WireModel
+from gateway_contracts.model import MessageId, PersonId, Recipient, WireModel, whole
 
 TYPING_SECONDS = 25
 """For longer WhatsApp's apps show nothing that is not renewed."""
@@ -24,7 +24,7 @@ class ChatMarkReadData(WireModel):
     played: bool = Field(
         default=False, description="Of voice notes: they have been listened to, too."
     )
-    typing_seconds: Annotated[int, Field(ge=0, le=TYPING_SECONDS)] = Field(
+    typing_seconds: Annotated[int, Field(ge=0, le=TYPING_SECONDS), BeforeValidator(whole)] = Field(
         0, description="For how long it shows afterwards that the account writes; 0: not at all."
     )
 
@@ -52,7 +52,7 @@ class ChatTypingData(WireModel):
 
     chat: Recipient
     state: TypingState
-    seconds: Annotated[int, Field(ge=1, le=TYPING_SECONDS)] | None = Field(
+    seconds: Annotated[int, Field(ge=1, le=TYPING_SECONDS), BeforeValidator(whole)] | None = Field(
         None,
         description="After how long it shows `paused`. Without it the apps stop showing it by "
         "themselves, after about 25 seconds.",
@@ -72,7 +72,7 @@ class ChatSetTimerData(WireModel):
     chat: Recipient | None = Field(
         None, description="The chat; absent, the account's setting for new chats."
     )
-    seconds: Literal[0, 86_400, 604_800, 7_776_000] = Field(
+    seconds: Annotated[Literal[0, 86_400, 604_800, 7_776_000], BeforeValidator(whole)] = Field(
         description="A day, a week or 90 days, as WhatsApp's apps have it; 0: they stay."
     )
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import BeforeValidator, FailFast, Field
 
 from gateway_contracts.commands.done import Done
 from gateway_contracts.envelope import CommandEnvelope
@@ -18,6 +18,7 @@ from gateway_contracts.model import (
     PhoneNumber,
     Recipient,
     WireModel,
+    whole,
 )
 
 
@@ -25,10 +26,8 @@ class ContactCheckData(WireModel):
     """The numbers that are asked about."""
 
     numbers: Annotated[tuple[PhoneNumber, ...], FailFast()] = Field(min_length=1, max_length=500)
-    max_age_seconds: int = Field(
+    max_age_seconds: Annotated[int, Field(ge=0, le=604_800), BeforeValidator(whole)] = Field(
         3_600,
-        ge=0,
-        le=604_800,
         description="How old an answer may be that the gateway has from an earlier question of the "
         "session; 0 asks anew.",
     )

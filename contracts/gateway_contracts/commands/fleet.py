@@ -5,7 +5,7 @@ Their subject, and so the routing key that they are published with, is `_fleet`:
 
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import BeforeValidator, FailFast, Field
 
 from gateway_contracts.commands.session import SessionInfo
 from gateway_contracts.envelope import CommandEnvelope
@@ -18,6 +18,7 @@ from gateway_contracts.model import (
     Timestamp,
     WireModel,
     WorkerId,
+    whole,
 )
 from gateway_contracts.states import LogLevel, SessionState
 
@@ -72,7 +73,7 @@ class WorkerSetLogLevelData(WireModel):
 
     level: LogLevel
     worker: WorkerId | None = Field(None, description="Which worker; none means all that live.")
-    seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
+    seconds: Annotated[int, Field(ge=1, le=86_400), BeforeValidator(whole)] = Field(
         900, description="After so long it is as its `LOG_LEVEL` says again."
     )
 

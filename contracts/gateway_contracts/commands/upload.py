@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.media import MediaId, Sha256
-from gateway_contracts.model import MEDIA_TYPE_PATTERN, Timestamp, WireModel
+from gateway_contracts.model import MEDIA_TYPE_PATTERN, Timestamp, WireModel, whole
 
 MediaType = Annotated[str, Field(max_length=255, pattern=MEDIA_TYPE_PATTERN)]
 """A media type, such as `image/jpeg`."""
@@ -17,7 +17,9 @@ class MediaUploadUrlData(WireModel):
     """The file that is to be put there; nothing else is taken."""
 
     mime_type: MediaType = Field(examples=["image/jpeg"])
-    size: Annotated[int, Field(ge=1, le=2_147_483_648)] = Field(description="In bytes.")
+    size: Annotated[int, Field(ge=1, le=2_147_483_648), BeforeValidator(whole)] = Field(
+        description="In bytes."
+    )
     sha256: Sha256 | None = None
 
 

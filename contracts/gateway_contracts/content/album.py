@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from gateway_contracts.model import WireModel
+from gateway_contracts.model import WireModel, whole
 
-Count = Annotated[int, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=0, le=100), BeforeValidator(whole)]
 
 
 class AlbumToSend(WireModel):

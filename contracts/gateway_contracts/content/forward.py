@@ -1,10 +1,10 @@
 """A message of any chat, once more."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from gateway_contracts.model import Jid, MessageId, WireModel
+from gateway_contracts.model import Jid, MessageId, WireModel, whole
 
 
 class ForwardedMessage(WireModel):
@@ -25,10 +25,8 @@ class ForwardToSend(WireModel):
 
     kind: Literal["forward"] = "forward"
     message: ForwardedMessage
-    score: int = Field(
+    score: Annotated[int, Field(ge=1, le=10_000_000), BeforeValidator(whole)] = Field(
         1,
-        ge=1,
-        le=10_000_000,
         description="How often it was passed on, this time included: one more than "
         "`forwarded.score` of the message's event. WhatsApp is told 127 at most, which its apps "
         "write for what was passed on many times.",

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from gateway_contracts.content.location import Latitude, Longitude
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import FreeText, WireModel
+from gateway_contracts.model import FreeText, WireModel, whole
 
-Accuracy = Annotated[int, Field(ge=0, le=1_000_000)]
+Accuracy = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole)]
 
 
 class LiveLocationToSend(WireModel):

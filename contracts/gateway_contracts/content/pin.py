@@ -1,10 +1,10 @@
 """A message at the top of its chat."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from gateway_contracts.model import WireModel
+from gateway_contracts.model import WireModel, whole
 from gateway_contracts.references import MessageReference, MessageTarget
 
 
@@ -14,7 +14,7 @@ class PinToSend(WireModel):
     kind: Literal["pin"] = "pin"
     target: MessageTarget
     pinned: bool = Field(default=True, description="False takes it down.")
-    seconds: Literal[86_400, 604_800, 2_592_000] = Field(
+    seconds: Annotated[Literal[86_400, 604_800, 2_592_000], BeforeValidator(whole)] = Field(
         604_800, description="How long it stays: a day, a week or 30 days."
     )
 

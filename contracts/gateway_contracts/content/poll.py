@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, FailFast, Field
+from pydantic import AfterValidator, BeforeValidator, FailFast, Field
 
 from gateway_contracts.marks import PERSONAL
-from gateway_contracts.model import FreeText, WireModel
+from gateway_contracts.model import FreeText, WireModel, whole
 
 MOST_OPTIONS = 12
 
@@ -31,10 +31,8 @@ class PollToSend(WireModel):
         description="The answers, no two of them alike.",
         json_schema_extra={"uniqueItems": True},
     )
-    selectable_count: int = Field(
+    selectable_count: Annotated[int, Field(ge=0, le=MOST_OPTIONS), BeforeValidator(whole)] = Field(
         1,
-        ge=0,
-        le=MOST_OPTIONS,
         description="How many answers one may choose: 1, or 0 for any number. WhatsApp's apps know "
         "only these two.",
     )
