@@ -20,6 +20,7 @@ from gateway_worker.config.variables import BY_NAME, REMOVED
 ENV_FILE: Final = ".env"
 _ENCODING: Final = "utf-8-sig"
 """With or without the mark that editors put before the first name."""
+_MARK: Final = "\ufeff"
 SECRETS_DIR: Final = "SECRETS_DIR"
 """Names a directory with one file per variable, as orchestrators mount secrets."""
 
@@ -51,8 +52,29 @@ def read_environment() -> dict[str, str]:
 def unreadable_file() -> str | None:
     """Say why the `.env` file cannot be read; None if it can, or if there is none."""
     path = Path(ENV_FILE)
-    if not path.is_file():
-        return None
+    return _unreadable(path) if path.is_file() else None
+
+
+def unreadable_secrets() -> dict[str, str]:
+    """Return which files in the directory of secrets cannot be read, and why.
+
+    An orchestrator that does not find a file puts a directory into its place.
+    """
+    directory = os.environ.get(SECRETS_DIR)
+    if not directory or not Path(directory).is_dir():
+        return {}
+    if not os.access(directory, os.R_OK | os.X_OK):
+        return {SECRETS_DIR: f"{directory} cannot be read"}
+    found = {name: _unreadable(Path(directory, name)) for name in _there(directory)}
+    return {name: f"its file {text}" for name, text in found.items() if text is not None}
+
+
+def _there(directory: str) -> list[str]:
+    """Return the names of settings that have something in a directory, even if it leads nowhere."""
+    return [name for name in (*BY_NAME, *REMOVED) if os.path.lexists(Path(directory, name))]
+
+
+def _unreadable(path: Path) -> str | None:
     try:
         text = path.read_text(_ENCODING)
     except UnicodeDecodeError:
@@ -79,12 +101,13 @@ def names_in_directory() -> tuple[str, ...]:
 
 
 def known(environ: Mapping[str, str | None]) -> dict[str, str]:
-    """Keep the worker's variables that have a value, without space around it.
+    """Keep the worker's variables that have a value, without space or an editor's mark around it.
 
     Those that an earlier release had are among them.
     """
     names = (*BY_NAME, *REMOVED)
-    return {name: text.strip() for name in names if (text := environ.get(name) or "").strip()}
+    given = {name: (environ.get(name) or "").removeprefix(_MARK).strip() for name in names}
+    return {name: text for name, text in given.items() if text}
 
 
 def misspelt(names: Iterable[str], *, given: Iterable[str]) -> dict[str, str]:

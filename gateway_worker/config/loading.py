@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway_worker.config.bounds import too_large
 from gateway_worker.config.environment import (
     ENV_FILE,
     SECRETS_DIR,
@@ -21,6 +22,7 @@ from gateway_worker.config.environment import (
     names_in_file,
     read_environment,
     unreadable_file,
+    unreadable_secrets,
 )
 from gateway_worker.config.insecure import Insecure, risks
 from gateway_worker.config.settings import Environment, Settings, is_secret
@@ -47,6 +49,8 @@ _FILES_IN_URLS: Final = {
 }
 """Parameters of URLs that name files."""
 _HIDDEN: Final = "[secret]"
+_LONGEST_PATH: Final = 4_095
+_LONGEST_NAME: Final = 255
 _SHORTEST_SECRET: Final = 6
 
 
@@ -83,9 +87,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         InvalidSettingsError: Something is wrong; it names every problem at once.
     """
+    if environ is None:
+        _refuse_unreadable()
     names: Iterable[str] = environ if environ is not None else (*os.environ, *names_in_directory())
-    if environ is None and (text := unreadable_file()) is not None:
-        raise InvalidSettingsError([Problem(variable=ENV_FILE, text=text)])
     given = read_environment() if environ is None else known(environ)
     removed = [name for name in REMOVED if given.pop(name, None) is not None]
     problems = [
@@ -97,6 +101,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         *_files(given),
         *_named_files(given),
         *_insecure(given),
+        *(Problem(variable=name, text=text) for name, text in too_large(given)),
     ]
     try:
         settings = Settings.model_validate(_nested(given))
@@ -107,6 +112,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise InvalidSettingsError(sorted(set(problems)))
     return settings
+
+
+def _refuse_unreadable() -> None:
+    """Raise InvalidSettingsError for files that cannot be read: what they set is not known."""
+    text = unreadable_file()
+    unreadable = ({} if text is None else {ENV_FILE: text}) | unreadable_secrets()
+    if unreadable:
+        raise InvalidSettingsError(
+            Problem(variable=name, text=why) for name, why in sorted(unreadable.items())
+        )
 
 
 def _nested(given: Mapping[str, str]) -> dict[str, Any]:
@@ -176,14 +191,34 @@ def _files(given: Mapping[str, str]) -> list[Problem]:
         for name in _FILES
         if (path := given.get(name)) and (text := _unreadable(path)) is not None
     ]
-    if (file := given.get("LOG_FILE")) and not Path(file).absolute().parent.is_dir():
-        text = f"there is no directory {Path(file).absolute().parent}"
-        problems.append(Problem(variable="LOG_FILE", text=text))
-    elif file and not _is_writable_file(Path(file)):
-        problems.append(Problem(variable="LOG_FILE", text=f"{file} cannot be written to"))
-    if (data := given.get("DATA_DIR")) and Path(data).exists() and not Path(data).is_dir():
-        problems.append(Problem(variable="DATA_DIR", text=f"{data} is no directory"))
+    for name in ("LOG_FILE", "DATA_DIR"):
+        if path := given.get(name):
+            text = _no_path(path) or (_unwritable if name == "LOG_FILE" else _no_directory)(path)
+            problems += [] if text is None else [Problem(variable=name, text=text)]
     return problems
+
+
+def _no_path(path: str) -> str | None:
+    """Say why a text can be no path; it may be what was to be in the file, and is not repeated."""
+    if len(path.encode()) > _LONGEST_PATH or not path.isprintable():
+        return "is no path: the name of a file is wanted, not what is in it"
+    if any(len(part.encode()) > _LONGEST_NAME for part in Path(path).parts):
+        return "is no path: a name in it is too long"
+    return None
+
+
+def _unwritable(path: str) -> str | None:
+    file = Path(path)
+    if not file.absolute().parent.is_dir():
+        return f"there is no directory {file.absolute().parent}"
+    return None if _is_writable_file(file) else f"{file} cannot be written to"
+
+
+def _no_directory(path: str) -> str | None:
+    directory = Path(path)
+    if directory.exists() and not directory.is_dir():
+        return f"{directory} is no directory"
+    return None
 
 
 def _named_files(given: Mapping[str, str]) -> list[Problem]:
@@ -199,6 +234,8 @@ def _named_files(given: Mapping[str, str]) -> list[Problem]:
 
 
 def _unreadable(path: str) -> str | None:
+    if (text := _no_path(path)) is not None:
+        return text
     if not Path(path).is_file():
         return f"there is no file {path}"
     return None if os.access(path, os.R_OK) else f"{path} cannot be read"

@@ -91,3 +91,54 @@ def test_a_misspelt_secret_is_noticed(file: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SECRETS_DIR", str(secrets))
     file.write_text(_lines())
     assert set(_problems()) == {"SNAPSHOT_KEY"}
+
+
+@pytest.fixture
+def secrets(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of secrets, with all that is needed."""
+    directory = file.parent / "secrets"
+    directory.mkdir()
+    for name, value in NEEDED.items():
+        (directory / name).write_text(f"{value}\n")
+    monkeypatch.setenv("SECRETS_DIR", str(directory))
+    return directory
+
+
+def test_an_editors_mark_is_no_part_of_a_secret(secrets: Path) -> None:
+    """Nor is what an editor for Windows puts at the end of a line."""
+    (secrets / "AMQP_URL").write_bytes(b"\xef\xbb\xbf" + NEEDED["AMQP_URL"].encode() + b"\r\n")
+    assert load_settings().broker.url.get_secret_value() == NEEDED["AMQP_URL"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (NEEDED["AMQP_URL"].encode("utf-16"), "save it as UTF-8"),
+        ("amqp://ü:x@broker".encode("latin-1"), "save it as UTF-8"),
+        (NEEDED["AMQP_URL"].encode() + b"\0", "zero bytes"),
+        (None, "Is a directory"),
+    ],
+    ids=["utf-16", "latin-1", "zero", "directory"],
+)
+def test_a_secret_that_cannot_be_read_is_named(
+    secrets: Path, content: bytes | None, why: str
+) -> None:
+    """With the remedy, and no traceback; its content is not repeated."""
+    (secrets / "AMQP_URL").unlink()
+    if content is None:
+        (secrets / "AMQP_URL").mkdir()
+    else:
+        (secrets / "AMQP_URL").write_bytes(content)
+
+    found = _problems()
+
+    assert set(found) == {"AMQP_URL"}
+    assert why in found["AMQP_URL"]
+    assert "broker" not in found["AMQP_URL"]
+
+
+def test_a_secret_that_leads_nowhere_is_named(secrets: Path) -> None:
+    """As where only a part of what was to be mounted is."""
+    (secrets / "REDIS_URL").unlink()
+    (secrets / "REDIS_URL").symlink_to(secrets / "..data" / "REDIS_URL")
+    assert _problems() == {"REDIS_URL": "its file cannot be read: No such file or directory"}

@@ -3,6 +3,7 @@
 import base64
 import socket
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from gateway_worker.config import (
     Settings,
     load_settings,
 )
-from gateway_worker.config.settings import is_secret
+from gateway_worker.config.settings import definition, is_secret
 from gateway_worker.config.variables import BY_NAME, REMOVED, VARIABLES
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.log import LogLevel
@@ -390,3 +391,40 @@ def test_a_missing_directory_of_secrets_is_a_problem(monkeypatch: pytest.MonkeyP
 
     expected = Problem(variable="SECRETS_DIR", text="there is no directory /no/such/directory")
     assert expected in caught.value.problems
+
+
+NUMBERS: Final = [each.name for each in VARIABLES if definition(each).annotation in (int, float)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_that_nobody_can_mean_are_refused(name: str) -> None:
+    """A time "for ever" must not end in dates that the calendar does not have."""
+    texts = ["nan", "inf", "1e300", "9" * 30, "-1"]
+    if name == "AMQP_FULL_QUEUE_PATIENCE_SECONDS":
+        texts.remove("inf")  # that has a meaning
+    for text in texts:
+        assert name in problems({**NEEDED, name: text})
+
+
+@pytest.mark.parametrize("name", [one for one in NUMBERS if one.endswith("_DAYS")])
+def test_what_is_kept_can_be_kept_for_a_hundred_years(name: str) -> None:
+    """The broker knows 49 days at most."""
+    most = 49 if name == "AMQP_DEAD_LETTER_DAYS" else 36_500
+    assert load_settings({**NEEDED, name: str(most)})
+    assert name in problems({**NEEDED, name: str(most + 1)})
+
+
+@pytest.mark.parametrize(
+    "name", ["S3_CA_FILE", "S3_CERT_FILE", "S3_KEY_FILE", "LOG_FILE", "DATA_DIR"]
+)
+@pytest.mark.parametrize(
+    "content", ["-----BEGIN KEY-----\nc2VjcmV0\n-----END KEY-----", "c2VjcmV0" * 40]
+)
+def test_the_content_of_a_file_in_place_of_its_name_is_not_repeated(
+    name: str, content: str
+) -> None:
+    """It may be a key."""
+    found = problems({**NEEDED, name: content})
+
+    assert "is no path" in found[name]
+    assert not any("c2VjcmV0" in text for text in found.values())
