@@ -66,13 +66,14 @@ class Ended(Frame, frozen=True, kw_only=True):
     Attributes:
         reason: `logged_out` (unlinked: the store is void), `replaced` (the same device logged in
             elsewhere), `temporary_ban`, `banned`, `client_outdated`, `refused`, `store_lost`
-            (the store does not hold the device to resume), `store_unreachable` (its database or
-            disk does not do what is asked of it), `unreachable` (the first connection could not
-            be made), `silent` (WhatsApp does not answer over a connection that stands),
-            `memory_kept` (the process has not given it back after an upload) or `library_stopped`
-            (it tells no more events, over something that WhatsApp has said and that it does not
-            know). After the last five a new host may try again, after the last two at once: each
-            moment without one is a moment without messages.
+            (the store does not hold the device to resume), `refused_for_now` (the server cannot
+            take the login, or wants fewer of them), `store_unreachable` (its database or disk does
+            not do what is asked of it), `unreachable` (the first connection could not be made),
+            `silent` (WhatsApp does not answer over a connection that stands), `memory_kept` (the
+            process has not given it back after an upload) or `library_stopped` (it tells no more
+            events, over something that WhatsApp has said and that it does not know). After the
+            last six a new host may try again, after the last two at once: each moment without one
+            is a moment without messages.
         detail: For people.
         retry_after_seconds: When a temporary ban ends, if known.
     """

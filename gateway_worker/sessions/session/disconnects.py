@@ -44,6 +44,7 @@ _LINK_ENDINGS: dict[str, tuple[SessionState, StatusReason]] = {
     "banned": (SessionState.BANNED, StatusReason.ACCOUNT_BANNED),
     "client_outdated": (SessionState.FAILED, StatusReason.CLIENT_OUTDATED),
     "refused": (SessionState.FAILED, StatusReason.CONNECT_REFUSED),
+    "refused_for_now": (SessionState.RECONNECTING, StatusReason.CONNECT_REFUSED),
     "store_lost": (SessionState.FAILED, StatusReason.STORE_LOST),
     "store_unreachable": (SessionState.RECONNECTING, StatusReason.CONNECTION_LOST),
     "unreachable": (SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE),

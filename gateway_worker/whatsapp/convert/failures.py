@@ -203,6 +203,11 @@ def refusal(status: int | None, what: str, *, retry_after_seconds: float | None 
     return Failure(kind=FailureKind.REJECTED, detail=detail)
 
 
+def may_pass(status: int) -> bool:
+    """Whether what was refused with a status may be accepted later as it is."""
+    return status == RATE_OVERLIMIT or _is_its_own(status)
+
+
 def _is_its_own(status: int) -> bool:
     """Whether a status is of the server's own trouble, and not of what it was asked."""
     return status == _TIME_OUT or (status in _SERVER_FAULTS and status not in _NOT_FOR_ALL_TIME)

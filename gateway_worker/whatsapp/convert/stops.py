@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_worker.host_protocol.signals import Ended
+from gateway_worker.whatsapp.convert.failures import may_pass
 
 _REFUSED: Final = re.compile(rb"(?:Temporary ban|Unknown) connect failure: <failure([^>]*)>")
 _NUMBER: Final = re.compile(rb'\b(reason|code|expire)="(\d{1,9})"')
@@ -61,11 +62,20 @@ def last_word(error: str, *, refused: Refusal, was_connected: bool) -> Ended:
             retry_after_seconds=refused.expire or None,
         )
     if kind == _FAILURE:
-        code = "unknown" if refused.reason is None else refused.reason
-        return Ended(reason="refused", detail=f"the server refused the login ({code})")
+        return _refused_login(refused.reason)
     if not is_stop(error, was_connected=was_connected):
         return Ended(reason="unreachable", detail="the first connection failed")
     return Ended(reason="library_stopped", detail=f"the library has stopped {_over(field)}")
+
+
+def _refused_login(status: int | None) -> Ended:
+    """Return what a refusal means: the library tries again by itself after 500 and 503 only."""
+    is_passing = status is not None and may_pass(status)
+    shown = "unknown" if status is None else status
+    return Ended(
+        reason="refused_for_now" if is_passing else "refused",
+        detail=f"the server refused the login ({shown})",
+    )
 
 
 def _over(field: re.Match[str] | None) -> str:

@@ -91,6 +91,10 @@ async def test_the_same_device_logs_in_elsewhere(stage: Stage) -> None:
         (LoginFailure(reason=415), "refused", True),
         (LoginFailure(reason=418), "refused", True),
         (LoginFailure(reason=499), "refused", True),
+        (LoginFailure(reason=408), "refused_for_now", True),
+        (LoginFailure(reason=429), "refused_for_now", True),
+        (LoginFailure(reason=502), "refused_for_now", True),
+        (LoginFailure(reason=504), "refused_for_now", True),
     ],
     ids=lambda value: (
         f"{value.reason}-{value.ban_code}" if isinstance(value, LoginFailure) else str(value)

@@ -73,12 +73,20 @@ def test_each_end_of_a_connection_has_its_state_and_reason(
     assert not is_running(ending.state)
 
 
-def test_an_unreachable_server_is_tried_again() -> None:
+@pytest.mark.parametrize(
+    ("reason", "status_reason"),
+    [
+        ("unreachable", StatusReason.PROXY_UNREACHABLE),
+        ("refused_for_now", StatusReason.CONNECT_REFUSED),
+        ("store_unreachable", StatusReason.CONNECTION_LOST),
+    ],
+)
+def test_what_may_pass_is_tried_again(reason: str, status_reason: StatusReason) -> None:
     """It is no end, only a pause."""
-    ending = disconnect_of(Ended(reason="unreachable", detail="no route"))
+    ending = disconnect_of(Ended(reason=reason, detail="why"))
 
     assert ending.final is False
-    assert ending.reason is StatusReason.PROXY_UNREACHABLE
+    assert ending.reason is status_reason
 
 
 def test_only_an_unlinked_device_is_forgotten() -> None:
