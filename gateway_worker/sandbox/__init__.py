@@ -148,7 +148,8 @@ A time lock is that for everybody with whom the account has exchanged no message
 Files have two points. At `media_put`, `who` uploads, at `media_get` the file is one that `who` has
 uploaded (the hosts do not ask who downloads, and phones' downloads are spared); `match.attrs` can
 name a `type`. Effects: `error` (403, 404, 410, 429, 503, …; `backoff_seconds` is `Retry-After`),
-`drop`, `delay`, `slow`, `cut` half way, `truncate`, `corrupt` (one bit), `expire` (410 for good).
+`drop`, `delay`, `slow`, `cut` half way, `truncate`, `corrupt` (one bit), `expire` (410 for good);
+at `media_put` also `blank` (taken, and the answer does not say where the file is).
 The first picture that a phone has sent can be had at the second try only, say,
 
     {"id": "late", "point": "media_get", "who": {"number": "4915550002"},

@@ -20,7 +20,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway_worker.sandbox.service.errors import MediaRefusedError
-from gateway_worker.sandbox.service.fault_rules import Cut, Drop
+from gateway_worker.sandbox.service.fault_rules import Blank, Cut, Drop
 from gateway_worker.sandbox.service.media.body import PIECE_BYTES
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class MediaHosts:
             raise
         path = self._media.store.direct_path(stored)
         log.info("sandbox.media_uploaded", media_type=media_type, size=stored.size)
+        if isinstance(fault.effect, Blank):
+            return _json({})
         return _json({"url": f"https://{HOST}{path}&mms3=true", "direct_path": path})
 
     async def _delete(self, request: web.BaseRequest) -> web.StreamResponse:

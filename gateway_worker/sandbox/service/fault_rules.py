@@ -134,6 +134,12 @@ class Expire(Value):
     kind: Literal["expire"] = "expire"
 
 
+class Blank(Value):
+    """An upload is taken, and answered with 200 and nothing that says where the file is."""
+
+    kind: Literal["blank"] = "blank"
+
+
 class Passkey(Value):
     """A companion that is being linked is asked for the account's passkey, and is not linked."""
 
@@ -157,6 +163,7 @@ Effect = Annotated[
     | Cut
     | Truncate
     | Expire
+    | Blank
     | Passkey
     | Silence,
     Field(discriminator="kind"),
@@ -173,7 +180,7 @@ EFFECTS: Final[Mapping[Point, tuple[type[Value], ...]]] = {
     Point.IQ: (Drop, Error, Delay),
     Point.BUNDLE: (Drop,),
     Point.LOOKUP: (Drop,),
-    Point.MEDIA_PUT: _OF_FILES,
+    Point.MEDIA_PUT: (*_OF_FILES, Blank),
     Point.MEDIA_GET: _OF_FILES,
     Point.PAIRING: (Passkey,),
     Point.STANZA: (Silence,),

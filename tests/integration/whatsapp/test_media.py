@@ -29,7 +29,15 @@ from gateway_worker.host_protocol.signals import Ended, Exited
 from gateway_worker.sandbox.phones.media.draft import MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.service.fault_rules import Delay, Drop, Error, Point, Rule, Who
+from gateway_worker.sandbox.service.fault_rules import (
+    Blank,
+    Delay,
+    Drop,
+    Error,
+    Point,
+    Rule,
+    Who,
+)
 from gateway_worker.whatsapp.launcher import HostProcesses
 from tests.integration.whatsapp.stage import Account, Stage, settings_for
 from tests.support.arrivals import InboundMessage
@@ -231,10 +239,11 @@ async def test_texts_go_on_beside_a_large_file(stage: Stage, shop: Account) -> N
         (Error(code=503), UpstreamTimeoutError),
         (Error(code=403), UpstreamTimeoutError),
         (Drop(), UpstreamTimeoutError),
+        (Blank(), UpstreamTimeoutError),
     ],
 )
 async def test_an_upload_that_is_refused(
-    stage: Stage, shop: Account, effect: Error | Drop, error: type[Exception]
+    stage: Stage, shop: Account, effect: Error | Drop | Blank, error: type[Exception]
 ) -> None:
     """It says so, and the next one is none the worse for it."""
     who = Who(number=shop.phone.number)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway_worker.sandbox.service.errors import MediaRefusedError
 from gateway_worker.sandbox.service.fault_rules import (
+    Blank,
     Corrupt,
     Cut,
     Delay,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.service.media.body import Body
     from gateway_worker.sandbox.service.media.store import Upload
 
-_ONE_OF: Final = (Drop, Error, Cut, Truncate, Corrupt, Expire)
+_ONE_OF: Final = (Drop, Error, Cut, Truncate, Corrupt, Expire, Blank)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

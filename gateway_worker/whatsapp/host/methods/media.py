@@ -9,7 +9,7 @@ from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.media import Uploaded
 from gateway_worker.host_protocol.methods.media import UploadMedia
-from gateway_worker.whatsapp.convert.failures import upload_failure
+from gateway_worker.whatsapp.convert.failures import ONE_MORE, UPLOAD, upload_failure
 from gateway_worker.whatsapp.host.methods.run import Run, Tools
 from gateway_worker.whatsapp.host.sending import SendFailedError
 from gateway_worker.whatsapp.host.uploads import UnusableFileError
@@ -25,6 +25,9 @@ def upload(tools: Tools, _request: Request, call: UploadMedia) -> Uploaded:
         raise SendFailedError(failure) from None
     except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
         raise SendFailedError(upload_failure(str(error))) from None
+    if not found.DirectPath:  # whoever got it could not fetch the file
+        detail = f"WhatsApp did not say where the file is after {UPLOAD}"
+        raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE))
     return Uploaded(
         url=found.url,
         direct_path=found.DirectPath,
