@@ -157,10 +157,14 @@ class Topology:
             raise ValueError(f"no retry tier of {delay} s; there are {RETRY_DELAYS}")
         return f"{self.prefix}.retry.{delay}s"
 
-    def retry_after(self, seconds: float) -> str:
-        """Name of the first tier that waits at least `seconds`, or of the longest there is."""
-        fitting = (delay for delay in RETRY_DELAYS if delay >= seconds)
-        return self.retry(next(fitting, RETRY_DELAYS[-1]))
+    def retry_after(self, seconds: float, *, within: float | None = None) -> str:
+        """Name of the first tier that waits at least `seconds`, or of the longest there is.
+
+        Of those that come back `within` so many seconds, if any does: else of the shortest.
+        """
+        timely = [delay for delay in RETRY_DELAYS if within is None or delay <= within]
+        tiers = timely or RETRY_DELAYS[:1]
+        return self.retry(next((delay for delay in tiers if delay >= seconds), tiers[-1]))
 
     def worker_queue(self, worker_id: str) -> str:
         """Queue of one worker's commands."""

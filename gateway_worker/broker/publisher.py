@@ -397,7 +397,9 @@ class Publisher:
             content_type=CONTROL_CONTENT_TYPE,
         )
 
-    async def retry_later(self, delivery: Delivery, *, seconds: float, attempts: int) -> None:
+    async def retry_later(
+        self, delivery: Delivery, *, seconds: float, attempts: int, within: float | None = None
+    ) -> None:
         """Have a command come again, under the key it came with, after a while.
 
         Later commands of its session overtake it.
@@ -406,13 +408,15 @@ class Publisher:
             delivery: The command; settling it stays with the caller.
             seconds: How long to wait at least; the tiers end at five minutes.
             attempts: How often it was tried so far; it comes with that as `attempts_before`.
+            within: In how many seconds its deadline passes: it waits no longer than that, but for
+                the second that each waits.
 
         Raises:
             DependencyError: It is not known to be stored.
         """
         await self.publish_command(
             delivery.body,
-            exchange=self._topology.retry_after(seconds),
+            exchange=self._topology.retry_after(seconds, within=within),
             routing_key=delivery.routing_key,
             headers={**delivery.headers, ATTEMPT: attempts},
             message_id=delivery.message_id,

@@ -267,7 +267,9 @@ class Attempts:
     ) -> None:
         await self.put_back(command)
         await until_answered(
-            lambda: self._postponer.retry_later(delivery, seconds=seconds, attempts=attempts),
+            lambda: self._postponer.retry_later(
+                delivery, seconds=seconds, attempts=attempts, within=self.seconds_left(command)
+            ),
             name="command.postpone",
         )
         log.info("command.postponed", attempts=attempts, seconds=seconds)

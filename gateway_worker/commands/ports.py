@@ -196,8 +196,12 @@ class Delivery(Protocol):
 class Postponer(Protocol):
     """Puts commands that have no order into the delay queues."""
 
-    async def retry_later(self, delivery: Delivery, *, seconds: float, attempts: int) -> None:
+    async def retry_later(
+        self, delivery: Delivery, *, seconds: float, attempts: int, within: float | None = None
+    ) -> None:
         """Have a command come again after about `seconds`, counted as tried `attempts` times.
+
+        Sooner if it would be `within` so many seconds only: then its deadline passes.
 
         Raises:
             DependencyError: The broker has not confirmed it.

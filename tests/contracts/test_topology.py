@@ -213,6 +213,15 @@ def test_the_retry_tier_waits_long_enough(seconds: float, name: str) -> None:
     assert WA.retry_after(seconds) == name
 
 
+@pytest.mark.parametrize(
+    ("within", "name"),
+    [(None, "wa.retry.30s"), (400, "wa.retry.30s"), (30, "wa.retry.30s"), (29.9, "wa.retry.5s"),
+     (3, "wa.retry.1s"), (0.2, "wa.retry.1s"), (-5, "wa.retry.1s")],
+)  # fmt: skip
+def test_the_retry_tier_is_back_before_a_deadline(within: float | None, name: str) -> None:
+    assert WA.retry_after(8, within=within) == name
+
+
 def test_retry_tiers_come_back_as_what_workers_send() -> None:
     queues = {queue.name: queue.arguments for queue in WA.queues()}
     for delay in RETRY_DELAYS:

@@ -247,7 +247,9 @@ class UnaskedBulks(BulkStore):
 class UnaskedPublisher(Postponer, CommandForwarder):
     """No command is sent anywhere."""
 
-    async def retry_later(self, delivery: Delivery, *, seconds: float, attempts: int) -> None:
+    async def retry_later(
+        self, delivery: Delivery, *, seconds: float, attempts: int, within: float | None = None
+    ) -> None:
         """Fail."""
         unasked(self, "retry_later")
 

@@ -74,7 +74,7 @@ async def test_a_forged_claim_does_not_become_true_on_its_way_through_a_worker(
             await broker.publisher.pass_on(delivery, worker_id=WORKER, hop=1)
             await delivery.settle(Settlement.ACK)
         else:
-            await broker.publisher.retry_later(delivery, seconds=1, attempts=1)
+            await broker.publisher.retry_later(delivery, seconds=8, attempts=1, within=2)
             await delivery.settle(Settlement.ACK)
 
     mill = Mill(work)
