@@ -54,7 +54,6 @@ from gateway_worker.sessions.session.traces import SessionTraces
 from gateway_worker.sessions.session.transitions import is_running
 from gateway_worker.sessions.settings import told_settings, with_changes
 from gateway_worker.sessions.store.snapshot_schedule import StoreFiles
-from gateway_worker.sessions.store.store_files import remove_directory
 
 log = structlog.get_logger(__name__)
 
@@ -358,7 +357,7 @@ class Session:
                 self._log.warning("session.unlink_failed", reason=repr(error))
         await self._supervisor.halt()
         await self._traces.remove(self.session_id)
-        await asyncio.to_thread(remove_directory, self._store.directory)
+        await self._store.remove()
 
     async def until_connected(self) -> None:
         """Return when it is connected, or when it will not be here."""

@@ -16,7 +16,12 @@ from gateway_worker.host_protocol.layout import EPOCH_NAME
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.store.directory_moves import DirectoryMoves
-from gateway_worker.sessions.store.store_files import forget_device, has_device_store, park
+from gateway_worker.sessions.store.store_files import (
+    forget_device,
+    has_device_store,
+    park,
+    remove_directory,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -133,14 +138,29 @@ class DeviceStore:
     async def forget(self) -> None:
         """Remove the store and its copies: WhatsApp has unlinked the device. Idempotent.
 
-        Raises:
-            OSError: The store could not be removed.
+        A failure is logged: nothing can be done with the keys any more.
         """
-        await asyncio.to_thread(forget_device, self.directory)
+        try:
+            await asyncio.to_thread(forget_device, self.directory)
+        except OSError as error:
+            self._log.error("session.store_not_forgotten", reason=explain(error))
         try:
             await self._snapshots.delete(self._session_id)
         except GatewayError as error:
             self._log.warning("session.snapshot_not_deleted", reason=str(error))
+
+    async def remove(self) -> None:
+        """Remove everything that the session has on this disk. Idempotent.
+
+        Raises:
+            DependencyError: Something is left, which may be the device's keys.
+        """
+        try:
+            await asyncio.to_thread(remove_directory, self.directory)
+        except OSError as error:
+            raise DependencyError(
+                f"the session's directory cannot be removed: {explain(error)}"
+            ) from error
 
     async def _set_aside(self) -> None:
         """Move away what a deleted session of the same name has left here: another account's."""

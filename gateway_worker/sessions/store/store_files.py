@@ -60,8 +60,16 @@ def forget_device(directory: Path) -> None:
 
 
 def remove_directory(directory: Path) -> None:
-    """Remove everything that the session has on disk. Idempotent."""
-    shutil.rmtree(directory, ignore_errors=True)
+    """Remove everything that the session has on disk. Idempotent.
+
+    Raises:
+        OSError: Something is left.
+    """
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        if os.path.lexists(directory):  # a part of it went away meanwhile
+            raise
 
 
 def forget_local(directory: Path) -> bool:

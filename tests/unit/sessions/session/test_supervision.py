@@ -5,8 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from gateway_contracts import SessionState, SessionStatus, StatusReason
-from gateway_worker.host_protocol.layout import EPOCH_NAME
+from gateway_worker.errors import DependencyError
+from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME, EPOCH_NAME
 from gateway_worker.host_protocol.signals import Down, Ended, Exited
 from tests.support.eventually import eventually
 from tests.unit.sessions.harness import LIMITS, SessionHarness
@@ -136,6 +139,39 @@ async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(harness: Sessi
 
     assert set(harness.states()) == {SessionState.RECONNECTING, SessionState.CONNECTED}
     assert len(harness.launcher.hosts) == 2
+
+
+async def test_a_deletion_is_not_over_before_the_disk_has_nothing(harness: SessionHarness) -> None:
+    """The device's keys may be what is left; it is tried again."""
+    await harness.session.stop()
+    home = harness.data.session("shop")
+    elsewhere = home.with_name("elsewhere")
+    await asyncio.to_thread(home.rename, elsewhere)
+    await asyncio.to_thread(home.symlink_to, elsewhere)
+
+    with pytest.raises(DependencyError, match="cannot be removed"):
+        await harness.session.destroy()
+    await asyncio.to_thread(home.unlink)
+    await asyncio.to_thread(elsewhere.rename, home)
+    await harness.session.destroy()
+    await harness.session.destroy()
+
+    assert not elsewhere.exists()
+    assert not home.exists()
+
+
+async def test_a_device_that_was_unlinked_is_logged_out_whatever_the_disk_does(
+    harness: SessionHarness,
+) -> None:
+    """Its keys are void; that they cannot be removed is no failure of the gateway."""
+    await asyncio.to_thread(block, harness.data.session("shop") / DEVICE_STORE_NAME)
+    host = harness.launcher.hosts[-1]
+    host.runs = False
+    await host._listener(Ended(reason="logged_out", detail="unlinked"))
+    await host._listener(Exited(expected=False, detail="it left"))
+    await eventually(lambda: harness.states()[-1:] not in ([], [SessionState.RECONNECTING]))
+
+    assert harness.states()[-1] is SessionState.LOGGED_OUT
 
 
 def block(path: Path) -> None:
