@@ -17,12 +17,13 @@ from gateway_worker.errors import ConfigurationError, DependencyError, GatewayEr
 from gateway_worker.runtime.budget import finish
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.sessions.ownership.disk import examine, looked_at
-from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.cache.client import Cache, CacheRefusedError
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.fleet import known_fleet
 from gateway_worker.storage.db.migrate import pending_revisions
 from gateway_worker.storage.db.workers import PostgresWorkerStore
-from gateway_worker.storage.objects.client import Objects
+from gateway_worker.storage.objects.client import Objects, StoreRefusedError
+from gateway_worker.storage.objects.store import Bucket, NotKeptError
 from gateway_worker.tenants.build import build_tenants
 
 CHECK_SECONDS: Final = 4.5
@@ -60,11 +61,13 @@ class Finding:
         service: Who was asked.
         problem: Why it cannot be used; None if it can.
         is_refusal: Whether it was reached and refuses the settings: a worker would not start.
+        is_reached: Whether it was reached, and does not do what a worker will ask of it.
     """
 
     service: Service
     problem: str | None = None
     is_refusal: bool = False
+    is_reached: bool = False
 
     @property
     def is_failure(self) -> bool:
@@ -78,6 +81,8 @@ class Finding:
             return f"{head} {service.usable}"
         if self.is_refusal:
             return f"{head} REFUSED: {self.problem.removeprefix(f'{service.name}: ')}"
+        if self.is_reached:
+            return f"{head} NOT USABLE: {self.problem}. {service.without}"
         remedy = f"start it, or correct {service.variable}"
         return f"{head} NOT REACHED: {self.problem}. {service.without}; {remedy}"
 
@@ -97,6 +102,8 @@ async def _find_out(service: Service, settings: Settings) -> Finding:
         return Finding(service=service, problem=f"no answer within {CHECK_SECONDS:g} s")
     except ConfigurationError as error:
         return Finding(service=service, problem=error.detail, is_refusal=True)
+    except (CacheRefusedError, StoreRefusedError, NotKeptError) as error:
+        return Finding(service=service, problem=error.detail, is_reached=True)
     except GatewayError as error:
         return Finding(service=service, problem=error.detail)
     except OSError as error:
@@ -137,6 +144,9 @@ async def _ask_objects(stack: AsyncExitStack, settings: Settings) -> None:
         if isinstance(error.__cause__, ConfigurationError):
             raise error.__cause__ from None
         raise
+    bucket, key = Bucket(objects=objects), f"checks/{settings.worker_id}"
+    await bucket.put(key, b"read back", content_type="text/plain")
+    await bucket.delete(key)
 
 
 async def _ask_disk(stack: AsyncExitStack, settings: Settings) -> None:

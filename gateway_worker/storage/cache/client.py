@@ -1,14 +1,22 @@
 """The connections to Redis, and the translation of what goes wrong with them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    MovedError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.runtime.os_errors import described
@@ -17,6 +25,18 @@ from gateway_worker.storage.cache.settings import CacheSettings
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 _ANYTHING: Any = (Exception,)
+_CODE: Final = re.compile(r"[A-Z]{3,20}\b")
+"""With which Redis begins an error; what follows may repeat what was asked of it."""
+_REMEDIES: Final[dict[type[Exception], str]] = {
+    MovedError: "it is a cluster, and one that is none is needed",
+    NoPermissionError: "its user lacks a right",
+    OutOfMemoryError: "it has no memory left: raise maxmemory, or let it evict (allkeys-lru)",
+    ReadOnlyError: "it only reads: name the primary",
+}
+
+
+class CacheRefusedError(DependencyError):
+    """Redis answers, and does not do what it is asked."""
 
 
 class _RotatedConnection(SSLConnection):
@@ -35,6 +55,7 @@ class Cache:
         self._client = client
         self._settings = settings
         self._up: bool | None = None
+        self._refusal: str | None = None
 
     @classmethod
     @asynccontextmanager
@@ -73,22 +94,31 @@ class Cache:
         return f"{self._settings.prefix}{kind}:{name}"
 
     async def check(self) -> None:
-        """Ask Redis for a sign of life. Raises `DependencyError`."""
+        """Find out whether Redis takes what is written. Raises `DependencyError`."""
+        key = f"{self._settings.prefix}check"
 
-        async def ping(client: "Redis") -> bool:
-            return bool(await client.ping())
+        async def write(client: "Redis") -> bool:
+            return bool(await client.set(key, "1", px=1))  # gone at once
 
-        await self.call(ping)
+        await self.call(write)
+        if self._refusal is not None:
+            log.info("cache.accepts")
+            self._refusal = None
 
     async def call(self, do: Callable[["Redis"], Awaitable[Answer]]) -> Answer:
         """Do something with Redis, in bounded time.
 
         Raises:
+            CacheRefusedError: Redis does not do that now.
             DependencyError: It failed or took too long; it may have been done all the same.
         """
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
                 answer = await do(self._client)
+        except ResponseError as error:
+            problem = f"Redis at {self._settings.address}: {_refusal(error)}"
+            self._note_refusal(problem)
+            raise CacheRefusedError(problem) from None
         except Exception as error:  # noqa: BLE001 - the library, the loop and the parser have one each
             # The library's messages quote commands with their arguments: only the kind is told.
             problem = f"Redis at {self._settings.address}: {described(error)}"
@@ -103,6 +133,12 @@ class Cache:
         except DependencyError:
             return  # logged already; every later call tries again
 
+    def _note_refusal(self, problem: str) -> None:
+        """Say it once: others of its answers are good meanwhile."""
+        if problem != self._refusal:
+            log.warning("cache.refuses", detail=problem)
+            self._refusal = problem
+
     def _note(self, *, up: bool, problem: str = "") -> None:
         if up is self._up:
             return
@@ -111,3 +147,12 @@ class Cache:
         elif self._up is not None:
             log.info("cache.available")
         self._up = up
+
+
+def _refusal(error: ResponseError) -> str:
+    """Name an error that Redis has answered with, and what helps if that is known."""
+    name = type(error).__name__
+    if (code := _CODE.match(str(error))) is not None:
+        name = code[0]
+    remedy = _REMEDIES.get(type(error))
+    return name if remedy is None else f"{name}: {remedy}"

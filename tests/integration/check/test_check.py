@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiohttp import web
 
 from gateway_worker.sessions.ownership.disk import claimed, settle
 from tests.e2e.failures.links import POSTGRESQL, RABBITMQ, REDIS, S3, Links
@@ -88,6 +89,31 @@ async def test_what_is_refused_would_keep_a_worker_from_starting(
     code, found = await check({**environment, **wrong})
     assert code == 1
     assert "REFUSED" in found["S3"]
+
+
+async def test_a_store_that_takes_nothing_is_named(
+    environment: dict[str, str], check: Check, unused_tcp_port: int
+) -> None:
+    """As one does whose user may only look: the bucket is there, and no copy would be."""
+
+    async def answer(asked: web.Request) -> web.Response:
+        if asked.method == "HEAD":
+            return web.Response()
+        text = "<Error><Code>AccessDenied</Code></Error>"
+        return web.Response(status=403, text=text, content_type="application/xml")
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+    there = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{unused_tcp_port}"}
+    code, found = await check({**environment, **there})
+    await runner.cleanup()
+
+    assert code == 0, found
+    assert "NOT USABLE" in found["S3"]
+    assert "AccessDenied" in found["S3"]
 
 
 async def test_a_schema_that_lacks_migrations_is_named(

@@ -195,6 +195,39 @@ async def test_a_wrong_password_is_reported_without_it(brief: CacheSettings) -> 
     assert "wrong-secret" not in f"{caught.value!r} {logs}"
 
 
+async def test_a_redis_that_only_reads_is_named_once(
+    brief: CacheSettings, redis: Redis, redis_prefix: str
+) -> None:
+    """As a standby does, or a user without rights: its other answers are no sign that it is well.
+
+    Nothing that was to be written is shown.
+    """
+    user = f"reader-{redis_prefix.strip(':')}"
+    await redis.acl_setuser(
+        user, enabled=True, passwords=["+secret"], keys=["*"], categories=["+@read", "+@connection"]
+    )
+    try:
+        url = f"redis://{user}:secret@{brief.address}/0"
+        reading = CacheSettings.model_validate(brief.model_dump() | {"url": url})
+        with capture_logs() as logs:
+            async with Cache.open(reading) as cache:
+                for _ in range(3):
+                    with pytest.raises(DependencyError, match="NoPermissionError: its user lacks"):
+                        await cache.check()
+                    assert await cache.call(lambda client: client.get("nothing")) is None
+                    assert len(await write_everything(cache)) == 7
+                await redis.acl_setuser(user, categories=["+@all"])
+                await cache.check()
+                assert await write_everything(cache) == []
+    finally:
+        await redis.acl_deluser(user)
+    assert [entry["event"] for entry in logs if entry["log_level"] != "debug"] == [
+        "cache.refuses",
+        "cache.accepts",
+    ]
+    assert "2@secret" not in repr(logs)
+
+
 async def test_a_worker_is_there_as_long_as_it_beats(
     brief: CacheSettings, redis: Redis, redis_prefix: str
 ) -> None:
