@@ -44,7 +44,17 @@ def documents(topology: Topology, *, vhost: str = VHOST) -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the documents; 1 if a check found a difference, 2 if they have no place."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return _export(options)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+
+
+def _export(options: argparse.Namespace) -> int:
     if options.out is None and not _DEPLOYMENT.is_dir():
         sys.stderr.write("export: this is no checkout of the repository; say where with --out\n")
         return 2
@@ -143,9 +153,10 @@ def _difference(place: Path, wanted: str) -> str:
 
 
 def _left_over(wanted: Mapping[Path, str]) -> list[Path]:
+    """Return the documents of messages that there are no more; other files there are not ours."""
     folders = {place.parent for place in wanted if place.parent.name in ("schemas", "examples")}
     return sorted(
-        file for folder in folders for file in folder.glob("*.json") if file not in wanted
+        file for folder in folders for file in folder.glob("wa.*.json") if file not in wanted
     )
 
 

@@ -1,5 +1,6 @@
 """Options and arguments that several words have."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -26,9 +27,19 @@ class Connection:
     token_file: Path | None = None
 
 
+def finite(seconds: float | None) -> float | None:
+    """Return a number of seconds; what is none, or never passes, is a wrong argument."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise typer.BadParameter("a number of seconds is expected")
+    return seconds
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Seconds = Annotated[
-    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="How long to wait.")
+    float,
+    typer.Option(
+        "--timeout", min=0.1, callback=finite, metavar="SECONDS", help="How long to wait."
+    ),
 ]
 CommandId = Annotated[
     str | None,

@@ -5,10 +5,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 
 from gateway_contracts import FLEET, NO_SESSION, BackendTopology, ErrorCode, Topology
+from gateway_contracts.amqp_urls import single_urls
 from gateway_contracts.client import (
     AccessRefusedError,
     ClientError,
@@ -35,6 +37,15 @@ _REMEDY: Final = (
 )
 
 
+def _is_url(text: str) -> bool:
+    """Whether a text says where a broker is, or several of its nodes."""
+    try:
+        parts = [urlsplit(url) for url in single_urls(text)]
+        return all(each.scheme in {"amqp", "amqps"} and each.port != 0 for each in parts)
+    except ValueError:
+        return False
+
+
 def connection_of(context: typer.Context) -> Connection:
     """Return what the options say of the broker.
 
@@ -43,7 +54,7 @@ def connection_of(context: typer.Context) -> Connection:
     """
     connection = context.obj
     assert isinstance(connection, Connection)
-    if not connection.amqp_url.startswith(("amqp://", "amqps://")):
+    if not _is_url(connection.amqp_url):
         raise typer.BadParameter(
             "say where the broker is (amqp://… or amqps://…): --amqp-url, CTL_AMQP_URL or AMQP_URL"
         )

@@ -76,8 +76,30 @@ def test_a_document_of_no_message_is_a_difference_and_is_removed(
     old.write_text("{}")
     assert main(["--check", "--out", str(exported)]) == 1
     assert "belongs to no message any more" in capsys.readouterr().out
+    mine = exported / folder / "package.json"
+    mine.write_text("{}")
     assert main(["--out", str(exported)]) == 0
     assert not old.exists()
+    assert mine.exists(), "files of others in a folder of that name are left alone"
+    assert main(["--check", "--out", str(exported)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "/dev/null"], "Not a directory"),
+        (["--prefix", "a b", "--check"], "no prefix of AMQP names"),
+        (["--backend", "a b", "--out", "/dev/null"], "no name of a service"),
+        (["--dead-letter-days", "0", "--check"], "1 to 49 days"),
+    ],
+)
+def test_wrong_arguments_are_told_as_such(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_the_written_asyncapi_document_finds_all_that_it_refers_to(exported: Path) -> None:

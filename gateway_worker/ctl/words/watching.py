@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway_worker.ctl.options import AsJson, Limit, Seconds, Session, WithText
+from gateway_worker.ctl.options import AsJson, Limit, Seconds, Session, WithText, finite
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -74,7 +74,8 @@ def tail(
         int | None, typer.Option(min=1, metavar="N", help="End after so many.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="End after so long.")
+        float | None,
+        typer.Option("--timeout", callback=finite, metavar="SECONDS", help="End after so long."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -105,7 +106,13 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
     seconds: Annotated[
         float,
-        typer.Option("--for", min=0.1, metavar="SECONDS", help="With --once: how long to listen."),
+        typer.Option(
+            "--for",
+            min=0.1,
+            callback=finite,
+            metavar="SECONDS",
+            help="With --once: how long to listen.",
+        ),
     ] = 12,
     limit: Limit = 20,
     as_json: AsJson = False,

@@ -74,6 +74,10 @@ def test_a_worker_carries_nothing_of_the_command_line() -> None:
     [
         (["ctl", "status", "shop", "--amqp-url", "x"], "No such option"),
         (["ctl", "--amqp-url", "http://x", "status", "shop"], "say where the broker is"),
+        (["ctl", "--amqp-url", "amqp://x:99999", "status", "shop"], "say where the broker is"),
+        (["ctl", "--amqp-url", "amqp://[::1", "status", "shop"], "say where the broker is"),
+        (["ctl", "--amqp-url", "amqp://x", "status", "shop", "--timeout", "nan"], "seconds"),
+        (["ctl", "--amqp-url", "amqp://x", "tail", "--timeout", "inf"], "seconds"),
         (["ctl", "--amqp-url", "amqp://x", "send", "shop", "nobody", "Hi"], "/data/to"),
         (["ctl", "--amqp-url", "amqp://x", "send", "a shop", "+15550100002", "Hi"], "/subject"),
         (["ctl", "--amqp-url", "amqp://x", "group", "set", "shop", "1@g.us"], "one thing"),
