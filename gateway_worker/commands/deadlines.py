@@ -66,6 +66,10 @@ class Deadlines:
         return self._until_deadline(content)
 
     def _end_overdue(self, session_id: str, work: Work) -> None:
+        left = self.seconds_left(work)
+        if left is not None and left > 0:  # it rang a little early, or the clock was set back
+            _set_alarm(work, left, lambda: self._end_overdue(session_id, work))
+            return
         # What runs looks itself.
         ticket = work.ticket
         is_queued = ticket is not None and self._scheduler.remove(session_id, ticket)
