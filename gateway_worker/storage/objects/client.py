@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import structlog
@@ -31,6 +33,8 @@ _REFUSED: Final = frozenset(
         "SignatureDoesNotMatch",
     }
 )
+_MOST_SKEW_SECONDS: Final = 300.0
+"""Stores take signatures that are at most 15 minutes off; an hour of daylight saving is more."""
 _OURS_ALREADY: Final = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
@@ -175,9 +179,11 @@ class Objects:
             if reason in _MISSING:
                 await self._create_bucket()
             elif reason in _REFUSED:
+                refused = f"the object store at {self._settings.address} refuses access ({reason})"
+                if (why := _clock_is_off(error)) is not None:  # which may pass
+                    raise StoreRefusedError(f"{refused}: {why}", reason=reason) from error
                 raise ConfigurationError(
-                    f"the object store at {self._settings.address} refuses access ({reason}):"
-                    " check credentials, region and bucket"
+                    f"{refused}: check credentials, region and bucket"
                 ) from error
             else:
                 raise
@@ -202,6 +208,8 @@ class Objects:
 
     def translated(self, error: Exception) -> DependencyError:
         """Return what an error of the library's is to the worker."""
+        if isinstance(error, StoreRefusedError):
+            return error
         where = f"the object store at {self._settings.address}"
         reason = _reason(error)
         if reason == "NoSuchBucket":
@@ -217,6 +225,23 @@ def _reason(error: Exception) -> str | None:
     if not isinstance(response, dict):
         return None
     return str(response.get("Error", {}).get("Code", "unknown"))
+
+
+def _clock_is_off(error: Exception) -> str | None:
+    """Say how far this machine's clock is from the store's, if that is more than a store takes.
+
+    An answer to HEAD has no text that could say so.
+    """
+    answer = getattr(error, "response", {})
+    try:
+        theirs = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        ahead = (datetime.now(UTC) - theirs).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
+    if abs(ahead) <= _MOST_SKEW_SECONDS:
+        return None
+    side = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {abs(ahead) / 60:.0f} minutes {side} the store's, set it"
 
 
 async def _nothing(_client: "S3Client") -> None:

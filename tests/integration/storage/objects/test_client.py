@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway_worker.devkit.services import ObjectStore
@@ -145,3 +148,34 @@ async def is_up(objects: Objects) -> bool:
     except DependencyError:
         return False
     return True
+
+
+@pytest.mark.parametrize(("hours", "side"), [(-2, "ahead of"), (2, "behind"), (0, None)])
+async def test_a_clock_that_is_off_is_named_and_keeps_nobody_from_starting(
+    settings: ObjectsSettings, unused_tcp_port: int, hours: int, side: str | None
+) -> None:
+    """A store answers as to a wrong key, and HEAD has no text that says more; it may pass."""
+
+    async def answer(_asked: web.Request) -> web.Response:
+        date = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
+        return web.Response(status=403, headers={"Date": date})
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+    there = changed(settings, endpoint_url=f"http://127.0.0.1:{unused_tcp_port}")
+    try:
+        if side is None:
+            with pytest.raises(ConfigurationError, match="check credentials"):
+                await opened(there)
+            return
+        with capture_logs() as logs:
+            async with Objects.open(there) as objects:
+                with pytest.raises(DependencyError, match=f"120 minutes {side} the store"):
+                    await objects.check()
+    finally:
+        await runner.cleanup()
+    (warning,) = [entry for entry in logs if entry["event"] == "objects.unavailable"]
+    assert f"120 minutes {side} the store's" in warning["detail"]
