@@ -211,6 +211,27 @@ class Sender:
         lid = without_device(lid)
         return Identity(asked=to, jid=self._chat(lid), lid=lid)
 
+    def reaching(self, to: str, give: Callable[[str], T]) -> T:
+        """Have the library send something of its own to a chat; returns what `give` does.
+
+        Args:
+            to: A JID as the server spells it.
+            give: Has it sent to that JID, or to another one by which the server knows the person.
+
+        Raises:
+            SendFailedError: None of the person's devices got it.
+        """
+        target = self._target(to)
+        self._remarks.begin()
+        try:
+            answer = give(target.to)
+        finally:
+            remarks = self._remarks.end()
+        missed = self._missed(target, remarks)
+        if target.devices and target.devices <= missed:
+            raise SendFailedError(_nobody(remarks, missed))
+        return answer
+
     def give_up(self, request: int) -> bool:
         """Never hand over a message whose recipient is still being looked up; for every thread.
 

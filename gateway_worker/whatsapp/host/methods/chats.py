@@ -60,15 +60,18 @@ def show_typing(tools: Tools, _request: Request, call: ShowTyping) -> Done:
 def set_timer(tools: Tools, _request: Request, call: SetTimer) -> InChat:
     """Set when the messages of a chat disappear: in a group a query, to a person a message."""
     known = _identity(tools, call.chat)
-    to = known.asked
-    said = tools.library.entry(
-        "SetDisappearingTimer",
-        parse_jid(to),
-        call.seconds * _NANOSECONDS,
-        int(time.time() * 1000),
-    )
-    if said:
-        raise SendFailedError(_timer_failure(said.decode(errors="replace"), to))
+
+    def give(to: str) -> None:
+        said = tools.library.entry(
+            "SetDisappearingTimer",
+            parse_jid(to),
+            call.seconds * _NANOSECONDS,
+            int(time.time() * 1000),
+        )
+        if said:
+            raise SendFailedError(_timer_failure(said.decode(errors="replace"), to))
+
+    tools.sender.reaching(known.asked, give)
     return InChat(chat=known.jid)
 
 
