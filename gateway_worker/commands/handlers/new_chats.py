@@ -8,7 +8,7 @@ from gateway_worker.commands.handlers.effect import Context
 from gateway_worker.errors import ReachoutRestrictedError
 from gateway_worker.host_protocol.methods.messages import FindChats, SendMessage, Sent
 from gateway_worker.runtime.retry import until_answered
-from gateway_worker.sessions.chats import chat_of, is_person
+from gateway_worker.sessions.chats import chat_of, is_person, spellings_of
 from gateway_worker.sessions.session.session import Session
 
 
@@ -45,12 +45,12 @@ async def _is_new_after_a_refusal(context: Context, session: Session, to: str) -
 
 
 async def _is_known(context: Context, session: Session, to: str) -> bool:
-    chat = chat_of(to)
-    if await _has(context, session, chat):
+    chats = spellings_of(chat_of(to))
+    if await _has(context, session, *chats):
         return True
     question = FindChats(to=to, asks=False)
     found = await session.request(question, seconds=context.seconds_left())
-    others = [other for other in found.chats if other != chat]
+    others = [other for other in found.chats if other not in chats]
     return bool(others) and await _has(context, session, *others)
 
 

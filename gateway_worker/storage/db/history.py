@@ -26,6 +26,7 @@ from gateway_worker.history.ports import (
     Wanted,
 )
 from gateway_worker.sessions.changes import CommandState, Direction
+from gateway_worker.sessions.chats import spellings_of
 from gateway_worker.storage.db.command_keys import command_id as id_of
 from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import Database
@@ -165,8 +166,11 @@ class PostgresHistoryStore:
 
     async def ids_of(self, session_id: str, chat: str) -> Sequence[str]:
         """Return all ids of the conversation that has this one, this one among them."""
-        found = await self._fetch("reading a chat's ids", _IDS_OF, session_id, chat)
-        return [row["chat"] for row in found] or [chat]
+        ids: dict[str, None] = {}
+        for spelled in spellings_of(chat):
+            found = await self._fetch("reading a chat's ids", _IDS_OF, session_id, spelled)
+            ids |= dict.fromkeys([row["chat"] for row in found] or [spelled])
+        return tuple(ids)
 
     async def find(self, wanted: Wanted, *, limit: int) -> Found:
         """Return at most `limit` messages, of a bounded number that is looked at."""

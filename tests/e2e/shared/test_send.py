@@ -120,19 +120,25 @@ async def test_a_number_in_its_other_spelling_finds_its_owner(gateway: Gateway, 
     number = spelled_number("brazil", marked=False)
     known = await gateway.sandbox.add_phone(number.known)
 
+    async def history() -> list[str]:
+        page = await gateway.succeed(
+            MessageHistory(
+                source=gateway.backend.source,
+                subject=shop.name,
+                data=MessageHistoryData(chat=f"+{number.other}"),
+            )
+        )
+        assert isinstance(page, MessagePage)
+        return [message.message_id for message in page.messages]
+
+    asked = await known.send_text(shop.phone.number, "Bom dia")
+    await gateway.backend.expect(MessageReceived, shop.name, partial(_says, "Bom dia"))
+    assert await history() == [asked], "before anybody has written to it"
     sent = await gateway.send(shop.name, f"+{number.other}", "Oi")
 
     assert sent.chat == f"{number.known}@s.whatsapp.net"
     assert (await known.next_message(timeout=30)).message_id == sent.message_id
-    page = await gateway.succeed(
-        MessageHistory(
-            source=gateway.backend.source,
-            subject=shop.name,
-            data=MessageHistoryData(chat=f"+{number.other}"),
-        )
-    )
-    assert isinstance(page, MessagePage)
-    assert [message.message_id for message in page.messages] == [sent.message_id]
+    assert await history() == [sent.message_id, asked]
 
 
 async def test_what_whatsapp_refuses_ends_with_its_code_and_holds_up_nothing(
