@@ -106,8 +106,11 @@ class Owner(Protocol):
         """Return the ids of the sessions that this worker owns."""
         ...
 
-    def owns(self, session_id: str) -> bool:
-        """Whether it owns one."""
+    def epoch_of(self, session_id: str) -> int | None:
+        """Return under which epoch it owns one, None if it does not.
+
+        One that is created under the name of a deleted one has another.
+        """
         ...
 
     async def record(

@@ -109,7 +109,7 @@ class ArrivingMedia:
         self._jobs: dict[tuple[str, str], Job] = {}
         self._queue: FairQueue[Job] = FairQueue(per_session=pace.per_session)
         self._running: dict[str, set[asyncio.Task[None]]] = {}
-        self._deleted: set[str] = set()
+        self._deleted: dict[str, int | None] = {}
         self._look = asyncio.Event()
         self._is_open = False
 
@@ -129,7 +129,7 @@ class ArrivingMedia:
 
     def arrived(self, session_id: str, media_id: str) -> None:
         """Note a file that is to be fetched. Never blocks."""
-        if len(self._jobs) < _MOST_WAITING and session_id not in self._deleted:
+        if len(self._jobs) < _MOST_WAITING and not self._is_deleted(session_id):
             self._enter(session_id, media_id)
 
     def look_again(self) -> None:
@@ -168,7 +168,7 @@ class ArrivingMedia:
             return await self._links.linked(row.media, file_name=row.file_name)
         if self._download is MediaDownload.OFF:
             raise UnsupportedError("this gateway fetches no files")
-        if not self._is_open or session_id in self._deleted:
+        if not self._is_open or self._is_deleted(session_id):
             raise DependencyError("this worker fetches no files of the session now")
         job = self._enter(session_id, media_id, first=True)
         waiter: asyncio.Future[Media] = asyncio.get_running_loop().create_future()
@@ -195,7 +195,7 @@ class ArrivingMedia:
         Raises:
             DependencyError: Not all of them are removed.
         """
-        self._deleted.add(session_id)
+        self._deleted[session_id] = self._owner.epoch_of(session_id)
         for job in [job for job in self._jobs.values() if job.session_id == session_id]:
             self._drop(job, MediaUnavailableError("the session is being deleted"))
         tasks = tuple(self._running.get(session_id, ()))
@@ -205,8 +205,15 @@ class ArrivingMedia:
         try:
             await self._objects.delete_prefix(prefix_of(session_id))
         except BaseException:
-            self._deleted.discard(session_id)  # it goes on until somebody tries again
+            self._deleted.pop(session_id, None)  # it goes on until somebody tries again
             raise
+
+    def _is_deleted(self, session_id: str) -> bool:
+        """Whether a session is being deleted; one that has got its name since is another."""
+        if session_id not in self._deleted:
+            return False
+        epoch = self._owner.epoch_of(session_id)
+        return epoch is not None and epoch == self._deleted[session_id]
 
     # The queue.
 
@@ -254,7 +261,9 @@ class ArrivingMedia:
     async def _take_up(self) -> None:
         """Enter what the database has of this worker's sessions."""
         session_ids = self._owner.owned()
-        self._deleted &= set(session_ids)  # its name is free again
+        self._deleted = {
+            name: epoch for name, epoch in self._deleted.items() if self._is_deleted(name)
+        }
         if session_ids:
             for each in await self._table.waiting(session_ids, limit=_MOST_WAITING):
                 self.arrived(each.session_id, each.media_id)
@@ -281,7 +290,7 @@ class ArrivingMedia:
         job.began = time.monotonic() if job.began is None else job.began
         try:
             row = await self._table.get(job.session_id, job.media_id)
-            if row is None or not self._owner.owns(job.session_id):
+            if row is None or self._owner.epoch_of(job.session_id) is None:
                 self._drop(job, MediaUnavailableError("the file is not this session's any more"))
                 return
             await self._bring(job, row)
@@ -379,8 +388,8 @@ class _Nobody:
     def owned(self) -> Collection[str]:
         return ()
 
-    def owns(self, session_id: str) -> bool:  # noqa: ARG002 - the port's
-        return False
+    def epoch_of(self, session_id: str) -> int | None:  # noqa: ARG002 - the port's
+        return None
 
     async def record(
         self,

@@ -23,9 +23,9 @@ class MediaOwner:
         """Return the ids of the sessions that this worker owns."""
         return [each.session_id for each in self._registry.sessions() if not each.fenced]
 
-    def owns(self, session_id: str) -> bool:
-        """Whether it owns one."""
-        return self._registry.held_session(session_id) is not None
+    def epoch_of(self, session_id: str) -> int | None:
+        """Return under which epoch it owns one, None if it does not."""
+        return self._registry.epoch_of(session_id)
 
     async def record(
         self, session_id: str, event: MediaReady | MediaFailed, update: MediaUpdate

@@ -33,6 +33,7 @@ from gateway_worker.sandbox.service.fault_rules import (
     Slow,
     Truncate,
 )
+from gateway_worker.sessions.changes import Change
 from gateway_worker.storage.objects import Keyring
 from tests.integration.media.harness import Place, always, create_session, media_settings
 from tests.support.eventually import eventually
@@ -393,6 +394,14 @@ async def test_a_session_that_is_deleted(place: Place) -> None:
         assert await desk.object(key_of(SMALL)) is None
         assert await desk.object(key_of(SMALL, "t")) == SMALL
         assert await place.objects.delete_prefix("media/s/") == 0
+
+        place.whatsapp.service.faults.remove("slow")
+        await session.record(Change(session_id="s", epoch=session.epoch, delete=True))
+        desk.sessions.manager.departures.forget(session)
+        await create_session(place.database, "s")
+        await desk.sessions.manager.find("s")
+        namesakes = await desk.receive("s", place.whatsapp.keep(SMALL))
+        assert (await desk.until_told(namesakes)).state is MediaState.READY
 
 
 async def test_what_is_old_goes(place: Place) -> None:
