@@ -18,7 +18,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from gateway_worker.errors import DatabaseUnavailableError, GatewayError
+from gateway_worker.errors import DatabaseUnavailableError, DependencyError, GatewayError
 from gateway_worker.storage.db.connecting import Connector, is_pooled, make_engine
 from gateway_worker.storage.db.failures import reaching, translated
 from gateway_worker.storage.db.fitness import LOOK, judge, what_to_look_for
@@ -41,6 +41,9 @@ class PoolUse:
 
 
 _PART_OF_QUESTIONS: Final = 3
+_CANCELLED: Final = "57014"
+_ASKED: Final = 2
+"""How often a question is asked that takes too long: the database may have been busy."""
 
 
 class Database:
@@ -136,10 +139,19 @@ class Database:
         They may ask as much as they like: more than a part of the pool they never have, so that
         what is sent and what arrives does not wait for it.
 
-        Raises the same as `statement`.
+        Raises the same as `statement`, and `DependencyError` if it takes the database longer than a
+        statement may: that is the question's fault, and no state that would pass.
         """
-        async with self._questions, self.direct(doing) as connection:
-            yield connection
+        try:
+            async with self._questions, self.direct(doing) as connection:
+                yield connection
+        except DatabaseUnavailableError as error:
+            if error.sqlstate != _CANCELLED:
+                raise
+            raise DependencyError(
+                f"{doing}: it takes longer than DATABASE_STATEMENT_TIMEOUT_SECONDS",
+                attempts=_ASKED,
+            ) from error
 
     def direct(self, doing: str) -> "AbstractAsyncContextManager[asyncpg.Connection[Any]]":
         """Lend a connection of the pool as the driver has it; each statement is committed at once.

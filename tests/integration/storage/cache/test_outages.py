@@ -21,6 +21,7 @@ from gateway_worker.storage.cache import Cache, CacheSettings, RedisRouteCache, 
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 from tests.support.rubbish import answering
+from tests.support.services import random_name
 
 
 @pytest.fixture
@@ -195,14 +196,12 @@ async def test_a_wrong_password_is_reported_without_it(brief: CacheSettings) -> 
     assert "wrong-secret" not in f"{caught.value!r} {logs}"
 
 
-async def test_a_redis_that_only_reads_is_named_once(
-    brief: CacheSettings, redis: Redis, redis_prefix: str
-) -> None:
+async def test_a_redis_that_only_reads_is_named_once(brief: CacheSettings, redis: Redis) -> None:
     """As a standby does, or a user without rights: its other answers are no sign that it is well.
 
     Nothing that was to be written is shown.
     """
-    user = f"reader-{redis_prefix.strip(':')}"
+    user = random_name()
     await redis.acl_setuser(
         user, enabled=True, passwords=["+secret"], keys=["*"], categories=["+@read", "+@connection"]
     )

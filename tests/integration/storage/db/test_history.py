@@ -28,7 +28,11 @@ from gateway_contracts import (
 )
 from gateway_contracts.media import MediaState
 from gateway_contracts.references import MessageReference
-from gateway_worker.errors import InvalidCommandError
+from gateway_worker.errors import (
+    DatabaseUnavailableError,
+    DependencyError,
+    InvalidCommandError,
+)
 from gateway_worker.history.ports import Place, Wanted
 from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Change, Direction, MessageRow, ReadMark
@@ -46,6 +50,7 @@ from tests.integration.storage.db.support import (
     SOURCE,
     finished,
     message,
+    opened,
     receipt,
     received,
     uncertain,
@@ -243,6 +248,18 @@ async def test_questions_leave_connections_for_what_is_sent(
     finally:
         await blocking.close()
         await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_a_question_that_takes_too_long_is_not_asked_for_ever(database_url: str) -> None:
+    """It would hold connections without an end, and whoever asks would never hear of it."""
+    async with opened(database_url, statement_timeout_seconds=0.2) as database:
+        with pytest.raises(DependencyError, match="DATABASE_STATEMENT_TIMEOUT_SECONDS") as caught:
+            async with database.question("asking of the past") as connection:
+                await connection.fetch("SELECT pg_sleep(600)")
+        assert await database.answers()
+
+    assert not isinstance(caught.value, DatabaseUnavailableError)
+    assert caught.value.attempts == 2
 
 
 async def all_chats(history: History) -> AsyncIterator[str]:
