@@ -215,7 +215,7 @@ async def test_a_redis_that_only_reads_is_named_once(brief: CacheSettings, redis
                         await cache.check()
                     assert await cache.call(lambda client: client.get("nothing")) is None
                     assert len(await write_everything(cache)) == 7
-                await redis.acl_setuser(user, categories=["+@all"])
+                await redis.acl_setuser(user, enabled=True, categories=["+@all"])
                 await cache.check()
                 assert await write_everything(cache) == []
     finally:
