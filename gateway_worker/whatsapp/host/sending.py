@@ -221,14 +221,14 @@ class Sender:
         Raises:
             SendFailedError: None of the person's devices got it.
         """
-        target = self._target(to)
+        target = self._target(to, Reach)
         self._remarks.begin()
         try:
             answer = give(target.to)
         finally:
             remarks = self._remarks.end()
         missed = self._missed(target, remarks)
-        if target.devices and target.devices <= missed:
+        if not target.is_reached_without(missed):
             raise SendFailedError(_nobody(remarks, missed))
         return answer
 
