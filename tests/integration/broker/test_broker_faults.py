@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from yarl import URL
 
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.broker.consumer import MISSES_BEFORE_ACTION
+from gateway_worker.broker.topology import QueueState
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS, LocalRabbitMq
 from gateway_worker.errors import DependencyError
@@ -34,6 +37,7 @@ def own_settings(rabbitmq: LocalRabbitMq) -> BrokerSettings:
             "reconnect_initial_seconds": 0.05,
             "reconnect_maximum_seconds": 0.5,
             "publish_timeout_seconds": 1.0,
+            "watch_interval_seconds": 0.2,
         }
     )
 
@@ -95,7 +99,11 @@ async def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
 async def test_a_broker_short_of_memory_blocks_publishing_and_nothing_else(
     rabbitmq: LocalRabbitMq, own_settings: BrokerSettings, own_backend: Backend
 ) -> None:
-    """Commands go on being acknowledged; events wait, and are not piled up on the connection."""
+    """Commands go on being acknowledged; events wait, and are not piled up on the connection.
+
+    A queue that does not answer the broker is said to have neither messages nor consumers: nobody
+    takes its consumer for gone.
+    """
     mill = Mill()
     async with consuming(own_settings, mill, "s1") as (broker, consumer):
         await own_backend.send("s1 1")
@@ -122,6 +130,18 @@ async def test_a_broker_short_of_memory_blocks_publishing_and_nothing_else(
 
         depth = await broker.depth(own_settings.topology.events_unrouted)
         assert depth == 2  # the one that was cut off by the alarm, and its repetition
+
+        queue = own_settings.topology.worker_queue(WORKER)
+        assert await broker._declarer.inspect(queue) == QueueState(messages=0, consumers=1)
+        await rabbitmq.evaluate(f"sys:suspend({_leader_of(rabbitmq, queue)}).")
+        silent = QueueState(messages=0, consumers=0)
+        for _ in range(3 * MISSES_BEFORE_ACTION):
+            assert await broker._declarer.inspect(queue) == silent
+            await pace(own_settings.watch_interval_seconds)
+        await rabbitmq.evaluate(f"sys:resume({_leader_of(rabbitmq, queue)}).")
+        await own_backend.send("s1 3")
+        await eventually(lambda: mill.executed == ["s1 1", "s1 2", "s1 3"])
+        assert broker.stats().resubscribed == 0
     assert await own_backend.depth(own_settings.topology.worker_queue(WORKER)) == 0
 
 
@@ -137,3 +157,10 @@ async def test_closing_does_not_wait_for_a_frozen_broker(
         running.cancel()
         await asyncio.wait({running})
     await rabbitmq.resume()
+
+
+def _leader_of(rabbitmq: LocalRabbitMq, queue: str) -> str:
+    """Return an Erlang expression for the process that leads a quorum queue."""
+    vhost = URL(rabbitmq.url).path.removeprefix("/") or "/"
+    name = f'rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)'
+    return f"element(1, amqqueue:get_pid(element(2, rabbit_amqqueue:lookup({name}))))"
