@@ -15,9 +15,9 @@ from gateway_contracts import Command, ErrorCode
 from gateway_worker.commands.fingerprint import fingerprint
 from gateway_worker.commands.handlers import HANDLERS, Needs, Retry
 from gateway_worker.commands.inbox import Inbox
+from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.pacing.pace import PacedError
 from gateway_worker.commands.ports import Delivery, Entry, Postponer, Received, Verdict
-from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import (
     DatabaseUnavailableError,
     DependencyError,

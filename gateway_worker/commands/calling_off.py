@@ -3,8 +3,9 @@
 from typing import TypeAlias
 
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.purging import DETAIL
-from gateway_worker.commands.scheduler import Lane, Scheduler
+from gateway_worker.commands.scheduler import Scheduler
 from gateway_worker.commands.work import InterleavedJob, Work
 from gateway_worker.errors import CancelledError
 from gateway_worker.sessions.peer_messages import PeerMessage

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway_worker.commands.scheduler import Order
+from gateway_worker.commands.lanes import Order
 from gateway_worker.sessions.chats import without_device
 
 _NUMBERS: Final = frozenset({"", "s.whatsapp.net", "c.us"})

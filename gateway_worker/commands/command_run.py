@@ -9,9 +9,9 @@ from typing import Self
 
 from gateway_contracts import Command
 from gateway_worker.commands.attempts import Aside
+from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.pacing.pace import Pace
 from gateway_worker.commands.preparation import Preparing
-from gateway_worker.commands.scheduler import Passing
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import ExpiredError
 

@@ -7,7 +7,8 @@ import structlog
 
 from gateway_contracts import Command, CommandRejectedError
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
-from gateway_worker.commands.scheduler import Lane, Scheduler
+from gateway_worker.commands.lanes import Lane
+from gateway_worker.commands.scheduler import Scheduler
 from gateway_worker.commands.work import InterleavedJob, Work
 from gateway_worker.errors import NotAttemptedError
 from gateway_worker.sessions.peer_messages import PeerMessage, PeerMessageError

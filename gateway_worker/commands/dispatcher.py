@@ -4,10 +4,10 @@
                                          │ no         │ no
                                          ▼            ▼
                                      forwarded       held
-What may overtake what is in `scheduler`. While a session moves from worker to worker, its commands
-keep their order: see `handover_path`, which says where they go, and `hold_back_queue`, where they
-wait for what is older. A deadline ends every wait, in a lane and in a hold-back queue alike, and
-the latter has a bound of its own.
+What may overtake what is in `session_lanes`. While a session moves from worker to worker, its
+commands keep their order: see `handover_path`, which says where they go, and `hold_back_queue`,
+where they wait for what is older. A deadline ends every wait, in a lane and in a hold-back queue
+alike, and the latter has a bound of its own.
 """
 
 import asyncio
@@ -29,13 +29,14 @@ from gateway_worker.commands.execution import Executor
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handover_path import Step
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.log_levels import LogLevels
 from gateway_worker.commands.outcomes import is_misrouted
 from gateway_worker.commands.peer_requests import PeerRequests
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.refusals import Refusals
-from gateway_worker.commands.scheduler import CalledOffError, Lane, Scheduler, Turn, WithdrawnError
+from gateway_worker.commands.scheduler import CalledOffError, Scheduler, Turn, WithdrawnError
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.tenant_turns import Seat, TenantTurns, too_much
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations

@@ -14,9 +14,10 @@ from typing import Final
 
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.commands.attempts import Aside
+from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.ports import Excess
 from gateway_worker.commands.purging import DETAIL
-from gateway_worker.commands.scheduler import CalledOffError, Passing
+from gateway_worker.commands.scheduler import CalledOffError
 from gateway_worker.commands.work import Work
 from gateway_worker.errors import CancelledError, TooManyCommandsError
 from gateway_worker.tenants.quotas import TenantShares

@@ -11,8 +11,8 @@ from gateway_contracts import Command
 from gateway_worker.commands.attempts import Attempts
 from gateway_worker.commands.command_run import Run
 from gateway_worker.commands.handlers import HANDLERS, Context, Needs
+from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.pacing.pace import Pace, Wait
-from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import GatewayError
 from gateway_worker.host_protocol.methods.chats import TYPING, ShowTyping
 from gateway_worker.sessions.session.session import Session

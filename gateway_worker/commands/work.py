@@ -13,8 +13,9 @@ from gateway_contracts import (
     parse_command,
 )
 from gateway_worker.commands.handlers import HANDLERS
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.ports import Delivery
-from gateway_worker.commands.scheduler import Lane, Order, Ticket
+from gateway_worker.commands.session_lanes import Ticket
 from gateway_worker.commands.unauthorized import check_covered, check_known
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.peer_messages import (

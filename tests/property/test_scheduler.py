@@ -11,15 +11,9 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway_worker.commands.scheduler import (
-    Lane,
-    Order,
-    Passing,
-    Phase,
-    Scheduler,
-    Ticket,
-    Turn,
-)
+from gateway_worker.commands.lanes import Lane, Order, Passing
+from gateway_worker.commands.scheduler import Scheduler, Turn
+from gateway_worker.commands.session_lanes import Phase, Ticket
 from tests.property.support import run
 
 PATIENCE = 2

@@ -3,7 +3,7 @@
 from gateway_contracts import AnalyticsCounters, AnalyticsFleet, Counters
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, looked_up
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import GatewayError
 
 

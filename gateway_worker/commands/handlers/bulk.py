@@ -12,7 +12,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.deferrals import Bulks
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, looked_up
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import UnsupportedError
 
 

@@ -2,7 +2,7 @@
 
 from gateway_contracts import CallReject, Done
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.host_protocol.methods.calls import RejectCall
 
 

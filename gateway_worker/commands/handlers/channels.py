@@ -21,7 +21,7 @@ from gateway_contracts import (
     Done,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.host_protocol.methods.channels import (
     Channel,

@@ -6,7 +6,7 @@ from typing import Final
 from gateway_contracts import ChatMarkRead, ChatSetTimer, ChatTyping, Done
 from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
-from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.host_protocol.methods.chats import (
     MarkRead,

@@ -12,7 +12,7 @@ from gateway_contracts import (
 from gateway_worker.commands.chat_order import order_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
 from gateway_worker.commands.handlers.group_calls import cursor_of, first_of
-from gateway_worker.commands.scheduler import Lane, Order
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.host_protocol.methods.groups import LinkGroup, ListSubGroups
 
 

@@ -22,8 +22,8 @@ from gateway_contracts import (
     PictureState,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.number_checks import NumberAnswer
-from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import UnsupportedError
 from gateway_worker.host_protocol.methods.contacts import (
     AskLink,

@@ -11,13 +11,13 @@ from gateway_worker.analytics.counters import CounterReading
 from gateway_worker.commands.attachment_upload import SharedFile
 from gateway_worker.commands.deferrals import Bulks, Deferrals
 from gateway_worker.commands.features import DEFAULT, Feature
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.log_levels import LevelSetting
 from gateway_worker.commands.number_checks import NumberChecks
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.purging import Purging
 from gateway_worker.commands.replaying import Replays
-from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.commands.shared_by_rows import SharedByRows
 from gateway_worker.history.build import Privacy
 from gateway_worker.history.reading import History

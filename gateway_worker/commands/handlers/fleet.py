@@ -12,7 +12,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.tenants import tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import GatewayError
 from gateway_worker.runtime import cursors
 from gateway_worker.sessions.ports import SessionEntry, SessionFilter

@@ -30,9 +30,9 @@ from gateway_worker.commands.handlers.group_calls import (
     people_of,
     results_of,
 )
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.picture_preparation import PicturePreparation
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.errors import UnsupportedError
 from gateway_worker.host_protocol.methods.groups import (
     AcceptInvite,

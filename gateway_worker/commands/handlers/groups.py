@@ -16,7 +16,7 @@ from gateway_contracts import (
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
 from gateway_worker.commands.handlers.group_calls import code_of, cursor_of, first_of, invite_of
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.host_protocol.methods.groups import (
     GroupAnswer,
     ListGroups,

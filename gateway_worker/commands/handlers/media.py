@@ -4,7 +4,7 @@ import asyncio
 
 from gateway_contracts import MediaGet, MediaInfo
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import UnsupportedError, UpstreamTimeoutError
 
 

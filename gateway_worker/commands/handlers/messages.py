@@ -30,9 +30,9 @@ from gateway_worker.commands.handlers.forwarded_files import attachment_of
 from gateway_worker.commands.handlers.new_chats import send_unless_held
 from gateway_worker.commands.handlers.targets import Target, find_target
 from gateway_worker.commands.handlers.timers import chat_timer
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.commands.preview_making import PreviewMaking, making_of, shown_of
-from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.commands.shared_by_rows import Share
 from gateway_worker.errors import GatewayError, InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods.messages import Quote, SendMessage, Sent

@@ -11,7 +11,7 @@ from gateway_contracts import (
 )
 from gateway_contracts.settings import MOST_SUBSCRIBED, Presence
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.host_protocol.methods.presence import SetPresence, SubscribePresence
 from gateway_worker.sessions.session.session import Session

@@ -11,7 +11,7 @@ from gateway_contracts import (
     Erased,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import GatewayError
 from gateway_worker.sessions.changes import source_of
 

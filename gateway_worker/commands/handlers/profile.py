@@ -12,9 +12,9 @@ from gateway_contracts import (
     ProfileSet,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.picture_preparation import PicturePreparation
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import UnsupportedError
 from gateway_worker.host_protocol.methods.profile import (
     AskOwnProfile,

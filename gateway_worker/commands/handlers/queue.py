@@ -2,7 +2,7 @@
 
 from gateway_contracts import Purged, QueuePurge
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 
 
 async def purge(context: Context, command: QueuePurge) -> Effect:

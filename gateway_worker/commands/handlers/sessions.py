@@ -21,8 +21,8 @@ from gateway_contracts import (
 )
 from gateway_contracts.tenants import RESERVED, tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Retry
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.pacing.plan import check_zones
-from gateway_worker.commands.scheduler import Lane
 from gateway_worker.errors import (
     CapacityError,
     DependencyError,

@@ -29,8 +29,8 @@ from gateway_worker.commands.handlers.effect import (
     Needs,
     Once,
 )
+from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.commands.scheduler import Lane, Order
 from gateway_worker.commands.status_preparation import StatusPreparation
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.media import Attachment

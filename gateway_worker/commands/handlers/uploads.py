@@ -2,7 +2,7 @@
 
 from gateway_contracts import MediaUpload, MediaUploadUrl
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
-from gateway_worker.commands.scheduler import Lane
+from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import UnsupportedError
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from gateway_contracts import Pacing
+from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.pacing.buckets import Asked, Part, Reserved
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.pacing.plan import Plan
-from gateway_worker.commands.scheduler import Passing
 from gateway_worker.errors import RateLimitedError
 from gateway_worker.sessions.chats import chat_of
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from gateway_worker.commands.deadlines import Deadlines
 from gateway_worker.commands.hold_back_queues import HoldBackQueues
-from gateway_worker.commands.scheduler import Lane, Scheduler, Turn
+from gateway_worker.commands.lanes import Lane
+from gateway_worker.commands.scheduler import Scheduler, Turn
 from gateway_worker.commands.work import InterleavedJob, Work
 from tests.support.eventually import eventually
 from tests.support.ports import UnaskedRecorder, session_ports, sessions_on

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway_worker.commands.deferred_slots import DeferredSlots
-from gateway_worker.commands.scheduler import MOST_OVERTAKING, Lane, Passing, Scheduler, Turn
+from gateway_worker.commands.lanes import Lane, Passing
+from gateway_worker.commands.scheduler import MOST_OVERTAKING, Scheduler, Turn
 from tests.support.eventually import eventually
 
 

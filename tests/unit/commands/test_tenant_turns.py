@@ -6,7 +6,8 @@ from gateway_contracts import SessionGetStatus
 from gateway_worker.broker.delivery import CommandDelivery
 from gateway_worker.commands.attempts import Aside
 from gateway_worker.commands.command_run import Alone
-from gateway_worker.commands.scheduler import Lane, Scheduler, Turn
+from gateway_worker.commands.lanes import Lane
+from gateway_worker.commands.scheduler import Scheduler, Turn
 from gateway_worker.commands.tenant_turns import Seat, TenantTurns
 from gateway_worker.commands.work import InterleavedJob, Work
 from gateway_worker.errors import CancelledError, TooManyCommandsError

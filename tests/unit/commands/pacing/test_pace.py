@@ -12,11 +12,11 @@ from gateway_contracts import (
     RecipientPacing,
     TypingPace,
 )
+from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.pacing.buckets import DAY_MS
 from gateway_worker.commands.pacing.pace import PARTS, Pace, PacedError, Wait
 from gateway_worker.commands.pacing.pacer import AWAY_SECONDS, Pacer
 from gateway_worker.commands.pacing.settings import PacingSettings
-from gateway_worker.commands.scheduler import Passing
 from gateway_worker.metrics import PACED_BY
 from tests.support.clocks import START, ManualClock
 from tests.support.pacing_buckets import CountingObserver, MemoryBuckets
