@@ -22,15 +22,18 @@ from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.replaying import Replays
 from gateway_worker.config import Settings
 from gateway_worker.counts import Counts
-from gateway_worker.errors import DependencyError
-from gateway_worker.health.capacity import CapacityWatch
-from gateway_worker.health.heartbeat import Heartbeat, LoadReport
-from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.fleet_parts import (
+    Reports,
+    build_drain,
+    build_failover,
+    build_lease,
+    build_reports,
+)
 from gateway_worker.history.build import Privacy
 from gateway_worker.history.erasing import Eraser
 from gateway_worker.history.exporting import Exporter
 from gateway_worker.history.reading import History
-from gateway_worker.log import current_level, set_level
+from gateway_worker.log import set_level
 from gateway_worker.media.allowance import Direction, MediaAllowance
 from gateway_worker.media.arriving.build import Arriving, ArrivingPorts, build_arriving
 from gateway_worker.media.arriving.service import ArrivingMedia
@@ -55,44 +58,6 @@ from gateway_worker.storage.db.build import Stores, build_stores
 from gateway_worker.storage.db.retention import PostgresHistory
 from gateway_worker.storage.db.workers import PostgresWorkerStore, alive_workers
 from gateway_worker.tenants.build import Tenants, build_tenants, make_shares
-from gateway_worker.version import VERSION
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reports:
-    """What measures the worker, and what tells others."""
-
-    resources: ResourceMeter
-    load: LoadReport
-    heartbeat: Heartbeat
-    capacity: CapacityWatch
-
-
-class DrainingBroker:
-    """The broker, as a drain asks it.
-
-    Args:
-        broker: The broker.
-        consumer: Knows what is not settled.
-    """
-
-    def __init__(self, *, broker: Broker, consumer: CommandConsumer) -> None:
-        self._broker = broker
-        self._consumer = consumer
-
-    async def backlog(self) -> int:
-        """Return how many messages are in this worker's queue or not settled."""
-        return await self._broker.depth() + self._consumer.in_flight
-
-    async def check(self) -> None:
-        """Raise `DependencyError` if other workers could not be notified now."""
-        if problems := self._broker.check().problems:
-            raise DependencyError("; ".join(problems))
-        await self._broker.depth()
-
-    async def is_listening(self, worker_id: str) -> bool:
-        """Whether a worker takes what comes for it. Raises `DependencyError`."""
-        return await self._broker.bindings.is_listening(worker_id)
 
 
 class SessionFiles:
@@ -176,7 +141,7 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         consumer=consumer,
         tenants=tenants,
         media=arriving.service,
-        reports=_reports(
+        reports=build_reports(
             settings, adapters, stores, sessions, commands, consumer, presence, counts
         ),
         pruner=_pruner(settings, adapters, stores, arriving, files, counts),
@@ -184,9 +149,9 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         route_cache=route_cache,
         presence=presence,
         leases=leases,
-        lease=_lease(settings, adapters, leases, sessions, consumer),
-        failover=_failover(settings, adapters, stores, outbox, sessions, consumer),
-        drain=_drain(settings, adapters, stores, outbox, sessions, commands, consumer),
+        lease=build_lease(settings, adapters, leases, sessions, consumer),
+        failover=build_failover(settings, adapters, stores, outbox, sessions, consumer),
+        drain=build_drain(settings, adapters, stores, outbox, sessions, commands, consumer),
     )
 
 
@@ -391,57 +356,6 @@ def _consumer(
     return consumer
 
 
-def _reports(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
-    sessions: Sessions,
-    commands: Commands,
-    consumer: CommandConsumer,
-    presence: WorkerPresence,
-    counts: Counts,
-) -> Reports:
-    def note_full(is_full: bool) -> None:  # noqa: FBT001 - a listener
-        commands.dispatcher.note_full(is_full=is_full)
-        consumer.take_waiting(wanted=is_full)
-
-    registry, broker = sessions.manager.registry, adapters.broker
-    resources = ResourceMeter(
-        host_pids=adapters.hosts.measured_pids, pss_bytes=adapters.hosts.pss_bytes
-    )
-    load = LoadReport(
-        worker_id=settings.worker_id,
-        carried=registry,
-        resources=resources,
-        queue_depth=broker.depth,
-        outbox=stores.outbox.backlog,
-        log_level=current_level,
-        commands=counts.commands,
-        events=counts.events,
-    )
-    return Reports(
-        resources=resources,
-        load=load,
-        heartbeat=Heartbeat(
-            worker_id=settings.worker_id,
-            report=load,
-            events=broker.publisher,
-            interval_seconds=settings.heartbeat_seconds,
-            on_beat=presence.beat,
-        ),
-        capacity=CapacityWatch(
-            worker_id=settings.worker_id,
-            is_full=lambda: not registry.has_room,
-            waiting=broker.unassigned_depth,
-            free=stores.sessions.room,
-            in_hand=lambda: commands.dispatcher.without_room,
-            on_full=note_full,
-            events=broker.publisher,
-            interval_seconds=settings.heartbeat_seconds,
-        ),
-    )
-
-
 def _pruner(
     settings: Settings,
     adapters: Adapters,
@@ -490,71 +404,4 @@ def _snapshot_schedule(
             quiet_seconds=settings.objects.snapshot_quiet_seconds,
             maximum_seconds=settings.objects.snapshot_maximum_seconds,
         ),
-    )
-
-
-def _lease(
-    settings: Settings,
-    adapters: Adapters,
-    leases: PostgresWorkerStore,
-    sessions: Sessions,
-    consumer: CommandConsumer,
-) -> LeaseKeeper:
-    async def regained() -> None:
-        await sessions.manager.check_ownership()
-        consumer.reinstate()
-
-    return LeaseKeeper(
-        leases=leases,
-        hosts=adapters.hosts,
-        lease_state=sessions.lease_state,
-        on_lapsed=consumer.suspend,
-        on_regained=regained,
-        version=VERSION,
-        capacity=settings.capacity,
-    )
-
-
-def _failover(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
-    outbox: Outbox,
-    sessions: Sessions,
-    consumer: CommandConsumer,
-) -> FailoverService:
-    return FailoverService(
-        worker_id=settings.worker_id,
-        lease_state=sessions.lease_state,
-        settle_seconds=settings.lease_seconds / 2,
-        workers=PostgresWorkerStore(
-            database=adapters.database,
-            worker_id=settings.worker_id,
-            lease_seconds=settings.lease_seconds,
-        ),
-        sessions=stores.sessions,
-        intake=consumer,
-        relay=outbox.relay,
-        here=sessions.manager,
-    )
-
-
-def _drain(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
-    outbox: Outbox,
-    sessions: Sessions,
-    commands: Commands,
-    consumer: CommandConsumer,
-) -> Drain:
-    return Drain(
-        worker_id=settings.worker_id,
-        here=sessions.manager.registry,
-        depart=sessions.manager.departures.depart,
-        sessions=stores.sessions,
-        recorder=outbox.recorder,
-        commands=commands.dispatcher,
-        is_portable=adapters.snapshots.are_portable,
-        broker=DrainingBroker(broker=adapters.broker, consumer=consumer),
     )

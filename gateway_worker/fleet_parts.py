@@ -1,0 +1,185 @@
+"""What makes a worker one of a fleet: its reports, its lease, how it takes over, how it leaves."""
+
+from dataclasses import dataclass
+
+from gateway_worker.adapters import Adapters
+from gateway_worker.broker.client import Broker
+from gateway_worker.broker.consumer import CommandConsumer
+from gateway_worker.commands.build import Commands
+from gateway_worker.config import Settings
+from gateway_worker.counts import Counts
+from gateway_worker.errors import DependencyError
+from gateway_worker.health.capacity import CapacityWatch
+from gateway_worker.health.heartbeat import Heartbeat, LoadReport
+from gateway_worker.health.resources import ResourceMeter
+from gateway_worker.log import current_level
+from gateway_worker.outbox.build import Outbox
+from gateway_worker.sessions.build import Sessions
+from gateway_worker.sessions.ownership.drain import Drain
+from gateway_worker.sessions.ownership.lease import LeaseKeeper
+from gateway_worker.sessions.ownership.takeover import FailoverService
+from gateway_worker.storage.cache.presence import WorkerPresence
+from gateway_worker.storage.db.build import Stores
+from gateway_worker.storage.db.workers import PostgresWorkerStore
+from gateway_worker.version import VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """What measures the worker, and what tells others."""
+
+    resources: ResourceMeter
+    load: LoadReport
+    heartbeat: Heartbeat
+    capacity: CapacityWatch
+
+
+class DrainingBroker:
+    """The broker, as a drain asks it.
+
+    Args:
+        broker: The broker.
+        consumer: Knows what is not settled.
+    """
+
+    def __init__(self, *, broker: Broker, consumer: CommandConsumer) -> None:
+        self._broker = broker
+        self._consumer = consumer
+
+    async def backlog(self) -> int:
+        """Return how many messages are in this worker's queue or not settled."""
+        return await self._broker.depth() + self._consumer.in_flight
+
+    async def check(self) -> None:
+        """Raise `DependencyError` if other workers could not be notified now."""
+        if problems := self._broker.check().problems:
+            raise DependencyError("; ".join(problems))
+        await self._broker.depth()
+
+    async def is_listening(self, worker_id: str) -> bool:
+        """Whether a worker takes what comes for it. Raises `DependencyError`."""
+        return await self._broker.bindings.is_listening(worker_id)
+
+
+def build_reports(
+    settings: Settings,
+    adapters: Adapters,
+    stores: Stores,
+    sessions: Sessions,
+    commands: Commands,
+    consumer: CommandConsumer,
+    presence: WorkerPresence,
+    counts: Counts,
+) -> Reports:
+    """Build what measures the worker, and what tells the others how it is."""
+
+    def note_full(is_full: bool) -> None:  # noqa: FBT001 - a listener
+        commands.dispatcher.note_full(is_full=is_full)
+        consumer.take_waiting(wanted=is_full)
+
+    registry, broker = sessions.manager.registry, adapters.broker
+    resources = ResourceMeter(
+        host_pids=adapters.hosts.measured_pids, pss_bytes=adapters.hosts.pss_bytes
+    )
+    load = LoadReport(
+        worker_id=settings.worker_id,
+        carried=registry,
+        resources=resources,
+        queue_depth=broker.depth,
+        outbox=stores.outbox.backlog,
+        log_level=current_level,
+        commands=counts.commands,
+        events=counts.events,
+    )
+    return Reports(
+        resources=resources,
+        load=load,
+        heartbeat=Heartbeat(
+            worker_id=settings.worker_id,
+            report=load,
+            events=broker.publisher,
+            interval_seconds=settings.heartbeat_seconds,
+            on_beat=presence.beat,
+        ),
+        capacity=CapacityWatch(
+            worker_id=settings.worker_id,
+            is_full=lambda: not registry.has_room,
+            waiting=broker.unassigned_depth,
+            free=stores.sessions.room,
+            in_hand=lambda: commands.dispatcher.without_room,
+            on_full=note_full,
+            events=broker.publisher,
+            interval_seconds=settings.heartbeat_seconds,
+        ),
+    )
+
+
+def build_lease(
+    settings: Settings,
+    adapters: Adapters,
+    leases: PostgresWorkerStore,
+    sessions: Sessions,
+    consumer: CommandConsumer,
+) -> LeaseKeeper:
+    """Build what keeps the lease, and stops the sessions when it has lapsed."""
+
+    async def regained() -> None:
+        await sessions.manager.check_ownership()
+        consumer.reinstate()
+
+    return LeaseKeeper(
+        leases=leases,
+        hosts=adapters.hosts,
+        lease_state=sessions.lease_state,
+        on_lapsed=consumer.suspend,
+        on_regained=regained,
+        version=VERSION,
+        capacity=settings.capacity,
+    )
+
+
+def build_failover(
+    settings: Settings,
+    adapters: Adapters,
+    stores: Stores,
+    outbox: Outbox,
+    sessions: Sessions,
+    consumer: CommandConsumer,
+) -> FailoverService:
+    """Build what takes over from workers that have died."""
+    return FailoverService(
+        worker_id=settings.worker_id,
+        lease_state=sessions.lease_state,
+        settle_seconds=settings.lease_seconds / 2,
+        workers=PostgresWorkerStore(
+            database=adapters.database,
+            worker_id=settings.worker_id,
+            lease_seconds=settings.lease_seconds,
+        ),
+        sessions=stores.sessions,
+        intake=consumer,
+        relay=outbox.relay,
+        here=sessions.manager,
+    )
+
+
+def build_drain(
+    settings: Settings,
+    adapters: Adapters,
+    stores: Stores,
+    outbox: Outbox,
+    sessions: Sessions,
+    commands: Commands,
+    consumer: CommandConsumer,
+) -> Drain:
+    """Build what hands the sessions over when the worker is to leave."""
+    return Drain(
+        worker_id=settings.worker_id,
+        here=sessions.manager.registry,
+        depart=sessions.manager.departures.depart,
+        sessions=stores.sessions,
+        recorder=outbox.recorder,
+        commands=commands.dispatcher,
+        is_portable=adapters.snapshots.are_portable,
+        broker=DrainingBroker(broker=adapters.broker, consumer=consumer),
+    )
