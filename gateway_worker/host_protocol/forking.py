@@ -11,13 +11,15 @@ class Fork(Frame, frozen=True, kw_only=True):
 
 
 class Lease(Frame, frozen=True, kw_only=True):
-    """Kill every process at `deadline` (monotonic clock), and fork none after it; None: never.
+    """Kill every process at `deadline` (`lease_time`), and fork none after it; None: never.
 
     The next one replaces it. The clock is the machine's, so a frame that was long under way, or a
-    worker that stands still, makes nothing longer.
+    worker that stands still, makes nothing longer. If the fork server is too late with that by
+    `spare_seconds`, for it stands still as well, the kernel kills it and them.
     """
 
     deadline: float | None
+    spare_seconds: float = 0.0
 
 
 class Ready(Frame, frozen=True, kw_only=True):

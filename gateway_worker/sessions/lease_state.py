@@ -1,7 +1,8 @@
 """Whether this worker holds its lease at this moment, for all that may run only while it does."""
 
 import asyncio
-import time
+
+from gateway_worker.runtime.lease_clock import lease_time
 
 _LOOK_SECONDS = 0.5
 """How soon a waiter looks again at a lease that has run out without a notice yet."""
@@ -20,12 +21,12 @@ class LeaseState:
     @property
     def is_held(self) -> bool:
         """Whether the lease is good at this moment."""
-        return self._held.is_set() and time.monotonic() < self._until
+        return self._held.is_set() and lease_time() < self._until
 
     @property
     def held_seconds(self) -> float:
         """For how long it has been held without a break."""
-        return time.monotonic() - self._since if self.is_held else 0.0
+        return lease_time() - self._since if self.is_held else 0.0
 
     @property
     def is_known(self) -> bool:
@@ -39,7 +40,7 @@ class LeaseState:
     @property
     def left_seconds(self) -> float:
         """How long it can still be relied on."""
-        return max(0.0, self._until - time.monotonic())
+        return max(0.0, self._until - lease_time())
 
     async def held(self) -> None:
         """Return when the lease is held."""
@@ -54,7 +55,7 @@ class LeaseState:
         self._until = until
         self._held.set()
         if not was_held:
-            self._since = time.monotonic()
+            self._since = lease_time()
 
     def lapse(self) -> bool:
         """Note that it is not held any more; False if that was known."""

@@ -20,6 +20,7 @@ from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME
 from gateway_worker.host_protocol.settings import IGNORED
 from gateway_worker.runtime.forking.client import ForkServer
 from gateway_worker.runtime.forking.current import CurrentForkServer
+from gateway_worker.runtime.lease_clock import lease_time
 from gateway_worker.runtime.memory import may_look, pss_bytes
 from gateway_worker.runtime.os_errors import explain
 from gateway_worker.runtime.retry import Backoff
@@ -63,6 +64,7 @@ class HostProcesses:
         self._hosts: set[HostProcess] = set()
         self._kills = 0
         self._lease_end: float | None = None
+        self._spare_seconds = 0.0
         self.notices: Counter[str] = Counter()
         self.ignored: Counter[str] = Counter()
 
@@ -127,7 +129,7 @@ class HostProcesses:
                 host.kill()
             await self._servers.close()
 
-    def extend_lease(self, seconds: float | None) -> None:
+    def extend_lease(self, seconds: float | None, *, spare_seconds: float = 0.0) -> None:
         """Let the hosts live for so long from now; without an extension they are killed then.
 
         The fork server does that, even while this process stands still, and it starts no host
@@ -136,10 +138,12 @@ class HostProcesses:
         Args:
             seconds: None: no end, as before the first call. Zero or less: it has ended already, as
                 when an answer from the database took longer than the lease that it confirms.
+            spare_seconds: How much later the kernel kills them, if the fork server stands still.
         """
-        self._lease_end = None if seconds is None else time.monotonic() + seconds
+        self._lease_end = None if seconds is None else lease_time() + seconds
+        self._spare_seconds = spare_seconds
         if (server := self._servers.latest) is not None:
-            server.extend_lease(self._lease_end)
+            server.extend_lease(self._lease_end, spare_seconds=spare_seconds)
 
     def kill_all(self) -> None:
         """End every host within a moment, those too that are just being started. Never raises.
@@ -214,7 +218,7 @@ class HostProcesses:
 
     async def _start_server(self) -> ForkServer:
         server = await start_fork_server(self._settings)
-        server.extend_lease(self._lease_end)
+        server.extend_lease(self._lease_end, spare_seconds=self._spare_seconds)
         return server
 
     async def look_up(

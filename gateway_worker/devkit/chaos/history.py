@@ -190,6 +190,9 @@ class ImpactKind(enum.StrEnum):
     LIBRARY_STOPPED = "library_stopped"
     """WhatsApp has said something that the library does not know: its host leaves at once."""
     FROZEN = "frozen"
+    PAUSED = "paused"
+    """All processes of its worker stand still for longer than the lease, from then on: the kernel
+    kills its host where it stands."""
     LEASE_ENDED = "lease_ended"
     """Cut off from the database for so long that the worker has to kill its hosts."""
     SILENCED = "silenced"
@@ -214,7 +217,7 @@ class ImpactKind(enum.StrEnum):
     @property
     def is_sudden(self) -> bool:
         """Whether the connection ended with no time for what the library had in hand."""
-        return self.is_kill or self is ImpactKind.LIBRARY_STOPPED
+        return self.is_kill or self in {ImpactKind.LIBRARY_STOPPED, ImpactKind.PAUSED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,10 +128,11 @@ class WorkerFaults:
         self._frozen(member, injection, sessions, at)
 
     async def machine_freeze(self, injection: Injection) -> None:
-        """Freeze a worker with all its processes, as a machine that is paused."""
+        """Freeze a worker with all its processes beyond its lease, as a machine that is paused."""
         member = self._member(injection)
         sessions, at = await self._held(member), time.time()
         member.signal_all(signal.SIGSTOP)
+        self._journal.hit(sessions, ImpactKind.PAUSED, at=at, until=time.time())
         try:
             await asyncio.sleep(injection.seconds)
         finally:

@@ -237,12 +237,18 @@ class ForkServer:
         finally:
             self._forks.pop(number, None)
 
-    def extend_lease(self, deadline: float | None) -> None:
-        """Let them live until a moment of the monotonic clock, or without end. Never blocks."""
+    def extend_lease(self, deadline: float | None, *, spare_seconds: float = 0.0) -> None:
+        """Let them live until a moment, or without end. Never blocks.
+
+        Args:
+            deadline: The moment, by `lease_time`; None: without end.
+            spare_seconds: How much later they may still be killed, by the kernel then, if the fork
+                server stands still.
+        """
         if not self._open:
             return
         try:
-            self._lease.send(encode(Lease(deadline=deadline)))
+            self._lease.send(encode(Lease(deadline=deadline, spare_seconds=spare_seconds)))
         except OSError as error:  # not extended, which is the safe side
             self._log.warning("fork_server.lease_not_extended", reason=repr(error))
 

@@ -4,8 +4,11 @@ Everything is imported once and stays shared with all processes, copy on write: 
 what it finds here alone.
 
 It is also their dead man's switch. When the lease that the worker gave it ends, they are killed,
-whatever has become of the worker. When the worker is gone they get as long as the program was told
-to finish what they are at, and then die with this process.
+whatever has become of the worker. Should this process itself stand still by then, as when a machine
+or a container is paused, the kernel ends it, and them with it: otherwise they would wake up before
+they could be killed, and log in once more to what is somebody else's by now. When the worker is
+gone they get as long as the program was told to finish what they are at, and then die with this
+process.
 
 The sockets are of the kind that keeps packets apart (SOCK_SEQPACKET): each is one frame and carries
 at most one descriptor, a process's socket on the way in and its pidfd on the way out. The lease has
@@ -19,7 +22,7 @@ import os
 import select
 import signal
 import socket
-import time
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,9 +49,14 @@ from gateway_worker.runtime.forking.kernel import (
     name_process,
     outlive_parent,
 )
+from gateway_worker.runtime.forking.kill_timer import KillTimer
+from gateway_worker.runtime.lease_clock import lease_time
 from gateway_worker.runtime.memory import pss_bytes
 
 MAX_PACKET_BYTES: Final = 4096
+SPARE_SECONDS: Final = 1.0
+"""So much too late this process may be at least: it gives time to leave, and is not quick when the
+machine is busy. More would not fit into what is left unused of a lease of four seconds."""
 _DECODER: Final[msgspec.json.Decoder[ToForkServer]] = msgspec.json.Decoder(ToForkServer)
 
 Run = Callable[[socket.socket], NoReturn]
@@ -144,6 +152,7 @@ class ForkServer:
         self._deadline = math.inf
         self._lease_ended = False
         self._kill_at = math.inf
+        self._kill_timer = _kill_timer()
         self._pid = os.getpid()
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
@@ -158,7 +167,7 @@ class ForkServer:
             # A lease that has come in the meantime counts, also if its end would have come before.
             ready = self._poll.poll(_milliseconds(self._next_deadline()))
             self._take_lease()
-            if time.monotonic() >= self._next_deadline():
+            if lease_time() >= self._next_deadline():
                 self._end_lease()
             for descriptor, _ in ready:
                 if descriptor in self._children:
@@ -175,6 +184,14 @@ class ForkServer:
                     assert isinstance(frame, Lease)
                     self._deadline = math.inf if frame.deadline is None else frame.deadline
                     self._lease_ended = False
+                    # One that is over when it comes ends as any other: there is time to leave.
+                    least = max(self._deadline, lease_time()) + SPARE_SECONDS
+                    self._set_kill_timer(max(least, self._deadline + frame.spare_seconds))
+
+    def _set_kill_timer(self, at: float) -> None:
+        """Have the kernel end this process then; never before the lease, nor its orphans' time."""
+        if self._kill_timer is not None:
+            self._kill_timer.set(at)
 
     def _next_deadline(self) -> float:
         if self._lease_ended:
@@ -184,17 +201,20 @@ class ForkServer:
     def _end_lease(self) -> None:
         """Tell them to leave, and kill those that have not after a moment."""
         order = signal.SIGKILL if self._lease_ended else signal.SIGTERM
-        self._kill_at = math.inf if self._lease_ended else time.monotonic() + LEAVE_SECONDS
+        self._kill_at = math.inf if self._lease_ended else lease_time() + LEAVE_SECONDS
         self._lease_ended = True
         for pidfd in self._children:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, order)
+        if order == signal.SIGKILL or not self._children:
+            self._set_kill_timer(math.inf)
 
     def _wait_for_orphans(self) -> None:
+        """Let them finish without the worker, until the lease ends: before the timer would kill."""
         self._poll.unregister(self._control)
         self._poll.unregister(self._lease)
-        until = min(time.monotonic() + self._orphan_seconds, self._deadline)
-        while self._children and time.monotonic() < until:
+        until = min(lease_time() + self._orphan_seconds, self._deadline)
+        while self._children and lease_time() < until:
             for pidfd, _ in self._poll.poll(_milliseconds(until)):
                 self._reap(pidfd)
         for pid in self._children.values():
@@ -221,7 +241,7 @@ class ForkServer:
 
     def _fork(self, number: int, theirs: socket.socket) -> None:
         with theirs:
-            if time.monotonic() >= self._deadline:
+            if lease_time() >= self._deadline:
                 self._tell(NotForked(number=number, detail="the worker's lease has ended"))
                 return
             try:
@@ -262,6 +282,8 @@ class ForkServer:
         os.close(pidfd)
         self._kill_group(pid)  # before it is waited for: until then its number is nobody else's
         _, status = os.waitpid(pid, 0)
+        if self._lease_ended and not self._children:
+            self._set_kill_timer(math.inf)
         self._tell(Reaped(pid=pid, status=os.waitstatus_to_exitcode(status)))
 
     def _kill_group(self, pid: int) -> None:
@@ -275,6 +297,15 @@ class ForkServer:
             socket.send_fds(self._control, [encode(frame)], descriptors)
 
 
+def _kill_timer() -> KillTimer | None:
+    """Return what ends this process if it stands still; None where there is no such timer."""
+    try:
+        return KillTimer()
+    except OSError as error:
+        sys.stderr.write(f"no timer to end the processes with: {error.strerror}\n")
+        return None
+
+
 def _milliseconds(until: float) -> int | None:
-    """Return a timeout for `poll` that does not end before a moment of the monotonic clock."""
-    return None if until == math.inf else max(0, math.ceil((until - time.monotonic()) * 1000))
+    """Return a timeout for `poll` that does not end before a moment, but for a suspension."""
+    return None if until == math.inf else max(0, math.ceil((until - lease_time()) * 1000))

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from gateway_worker.errors import GatewayError, PermanentError
+from gateway_worker.runtime.lease_clock import lease_time
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.ownership.ports import Hosts, WorkerLeases
@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 BEATS_PER_LEASE = 3
 SAFE_PART = 0.75
 """How much of a lease is used. What is left is for clocks of different speed, and for the kill."""
+KILL_PART = 0.9
+"""When all is killed by the kernel that nothing else has killed, because it stands still."""
 _RETRY_SECONDS = 0.5
 
 
@@ -66,7 +68,7 @@ class LeaseKeeper:
         """Register this worker and hold its first lease; waits for the database."""
 
         async def register() -> float:
-            started = time.monotonic()
+            started = lease_time()
             await self._leases.register(version=self._version, capacity=self._capacity)
             return started
 
@@ -90,7 +92,7 @@ class LeaseKeeper:
                 await self._lapse()
 
     async def _renew(self) -> bool:
-        started = time.monotonic()
+        started = lease_time()
         try:
             async with asyncio.timeout(self._next_timeout()):
                 is_mine = await self._leases.renew()
@@ -128,7 +130,8 @@ class LeaseKeeper:
     def _extend(self, started: float) -> None:
         """Use the lease from the moment on at which its renewal was asked for."""
         until = started + self._leases.lease_seconds * SAFE_PART
-        self._hosts.extend_lease(until - time.monotonic())
+        spare_seconds = self._leases.lease_seconds * (KILL_PART - SAFE_PART)
+        self._hosts.extend_lease(until - lease_time(), spare_seconds=spare_seconds)
         self._lease_state.extend(until)
 
     async def _lapse(self) -> None:

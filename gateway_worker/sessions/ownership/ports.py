@@ -91,8 +91,11 @@ class DeadWorkers(Protocol):
 class Hosts(Protocol):
     """All hosts of this worker."""
 
-    def extend_lease(self, seconds: float) -> None:
-        """Let hosts run for so long from now; then they are killed, even if this process hangs."""
+    def extend_lease(self, seconds: float, *, spare_seconds: float = 0.0) -> None:
+        """Let hosts run for so long from now; then they are killed, even if this process hangs.
+
+        If whatever kills them hangs as well, the kernel does, `spare_seconds` later.
+        """
         ...
 
     def kill_all(self) -> None:

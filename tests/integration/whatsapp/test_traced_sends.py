@@ -50,7 +50,7 @@ async def main():
             up.set()
     settings = WhatsAppSettings.model_validate(options["settings"])
     async with HostProcesses(settings) as processes:
-        processes.extend_lease(options["lease"])
+        processes.extend_lease(options["lease"], spare_seconds=60.0)
         spec = HostSpec(
             session_id="s", directory=Path(options["directory"]), resume_jid=options["jid"],
             pairing=PairByQr(), device_name="x", worker_id="w", epoch=1,

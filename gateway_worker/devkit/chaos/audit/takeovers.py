@@ -1,7 +1,7 @@
 """What may be told late: it was on the disk of a worker whose session another one has taken over.
 
-That worker passes it on when it is back, behind what its successor has told meanwhile. If it only
-stood still, its host goes on when it wakes up, until the new owner's has connected.
+That worker passes it on when it is back, behind what its successor has told meanwhile. If only its
+own process stood still, its host went on until the lease ended.
 """
 
 import math

@@ -18,12 +18,15 @@ def test_a_message_without_an_event_is_lost() -> None:
     assert (verdict.inbound.sent, verdict.inbound.delivered, verdict.inbound.lost) == (4, 3, 1)
 
 
-def test_a_message_lost_with_its_host_is_inside_the_window() -> None:
+@pytest.mark.parametrize(
+    "kind", [ImpactKind.HOST_KILLED, ImpactKind.PAUSED, ImpactKind.LIBRARY_STOPPED]
+)
+def test_a_message_lost_with_its_host_is_inside_the_window(kind: ImpactKind) -> None:
     """The library had confirmed it; the host died within two seconds."""
     story = Story.clean()
     story.write("m3")
     story.now += WINDOW_SECONDS
-    story.impact()
+    story.impact(kind)
     verdict = audit(story.history())
 
     assert verdict.passed

@@ -43,11 +43,13 @@ class ToldHosts(Hosts):
     """Hosts that are told how long they may run."""
 
     leases: list[float] = field(default_factory=list)
+    spare: list[float] = field(default_factory=list)
     kills: int = 0
 
-    def extend_lease(self, seconds: float) -> None:
+    def extend_lease(self, seconds: float, *, spare_seconds: float = 0.0) -> None:
         """Note it."""
         self.leases.append(seconds)
+        self.spare.append(spare_seconds)
 
     def kill_all(self) -> None:
         """Count it."""
@@ -89,6 +91,9 @@ async def test_a_lease_that_is_renewed_is_never_lost() -> None:
     await task
     assert (keeping.hosts.kills, keeping.lapsed, keeping.regained) == (0, 0, 0)
     assert all(0 < seconds < keeping.table.lease_seconds for seconds in keeping.hosts.leases)
+    ends = map(sum, zip(keeping.hosts.leases, keeping.hosts.spare, strict=True))
+    assert all(end < keeping.table.lease_seconds for end in ends)
+    assert min(keeping.hosts.spare) > 0
 
 
 async def test_hosts_are_killed_when_it_cannot_be_renewed_and_may_run_again_when_it_can() -> None:
