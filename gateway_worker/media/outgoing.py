@@ -30,6 +30,7 @@ from gateway_worker.media.fetching.sink import Came, Sink
 from gateway_worker.media.file import MediaFile
 from gateway_worker.media.inspection.inspector import Inspector
 from gateway_worker.media.objects import ObjectReader, may_read
+from gateway_worker.media.places import SharedPlaces, owner_of
 from gateway_worker.media.settings import MediaSettings
 from gateway_worker.media.uploads import Uploads
 from gateway_worker.runtime.os_errors import explain
@@ -109,7 +110,7 @@ class Outgoing:
         self._settings = settings
         self._allowance = allowance
         self._observe = observe
-        self._places = asyncio.Semaphore(settings.parallel_uploads)
+        self._places = SharedPlaces(settings.parallel_uploads)
         self._turns: dict[str, _Turn] = {}
 
     @asynccontextmanager
@@ -118,7 +119,7 @@ class Outgoing:
         turn = self._turns.setdefault(session_id, _Turn())
         turn.users += 1
         try:
-            async with turn.lock, self._places:
+            async with turn.lock, self._places.place(owner_of(session_id)):
                 yield
         finally:
             turn.users -= 1
@@ -149,6 +150,7 @@ class Outgoing:
                 file = await self._inspector.inspect(
                     path,
                     "gif" if wanted.is_gif else wanted.kind,
+                    owner=owner_of(wanted.session_id),
                     limit_bytes=self._settings.limit_bytes(wanted.kind),
                     sha256=sha256,
                     file_name=wanted.file_name,
@@ -196,23 +198,31 @@ class Outgoing:
         match wanted.source:
             case UrlSource(url=url):
                 fetched = await self._fetcher.fetch(
-                    url, into=into, limit_bytes=limit, seconds=seconds, came=came
+                    url,
+                    owner=owner_of(wanted.session_id),
+                    into=into,
+                    limit_bytes=limit,
+                    seconds=seconds,
+                    came=came,
                 )
                 return fetched.sha256, None
             case ObjectSource(key=key):
                 if not may_read(wanted.session_id, key):
                     raise MediaUnavailableError(_NO_OBJECT)
-                return await self._copy(key, into=into, limit=limit, came=came), key
+                head = await self._objects.head(key)
+                if head is None:
+                    raise MediaUnavailableError(_NO_OBJECT)
+                return await self._copy(
+                    key, head.size_bytes, into=into, limit=limit, came=came
+                ), key
             case UploadSource(media_id=media_id):
-                key = await self._uploads.key_of(wanted.session_id, media_id)
-                return await self._copy(key, into=into, limit=limit, came=came), key
+                found = await self._uploads.find(wanted.session_id, media_id)
+                key, size = found.key, found.size_bytes
+                return await self._copy(key, size, into=into, limit=limit, came=came), key
 
-    async def _copy(self, key: str, *, into: Path, limit: int, came: Came) -> str:
+    async def _copy(self, key: str, size: int, *, into: Path, limit: int, came: Came) -> str:
         """Copy an object of the bucket into a file; returns its hash."""
-        head = await self._objects.head(key)
-        if head is None:
-            raise MediaUnavailableError(_NO_OBJECT)
-        if head.size_bytes > limit:
+        if size > limit:
             raise MediaTooLargeError(f"the file has more than {limit} bytes")
         try:
             async with (

@@ -18,6 +18,7 @@ from gateway_worker.errors import GatewayError
 from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.fetching.fetcher import Fetcher
 from gateway_worker.media.inspection.inspector import Inspector
+from gateway_worker.media.places import owner_of
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +105,7 @@ class Previews:
         async with self._allowance.counting(session_id) as tally:
             fetched = await self._fetcher.fetch(
                 url,
+                owner=owner_of(session_id),
                 into=path,
                 limit_bytes=PAGE_BYTES,
                 seconds=self._seconds,
@@ -112,7 +114,9 @@ class Previews:
             )
         if fetched.content_type not in _PAGES:
             return None
-        page = await self._inspector.describe(path, limit_bytes=PAGE_BYTES)
+        page = await self._inspector.describe(
+            path, owner=owner_of(session_id), limit_bytes=PAGE_BYTES
+        )
         if page.title is None:
             return None
         return Preview(
@@ -136,12 +140,15 @@ class Previews:
                 async with self._allowance.counting(session_id) as tally:
                     await self._fetcher.fetch(
                         urljoin(base, image),
+                        owner=owner_of(session_id),
                         into=path,
                         limit_bytes=PICTURE_BYTES,
                         seconds=self._seconds,
                         came=tally.add,
                     )
-                found = await self._inspector.inspect(path, "document", limit_bytes=PICTURE_BYTES)
+                found = await self._inspector.inspect(
+                    path, "document", owner=owner_of(session_id), limit_bytes=PICTURE_BYTES
+                )
         except (GatewayError, TimeoutError, ValueError):
             return None
         return found.thumbnail

@@ -47,13 +47,13 @@ class MediaSettings(BaseModel):
         max_sticker_bytes: Likewise a sticker.
         max_document_bytes: Likewise a document.
         fetch_seconds: How long it may take to bring one file here.
-        parallel_uploads: How many files to send may be under way, each of another session; the
-            library has each of them in memory several times over.
+        parallel_uploads: How many files to send may be under way, each of another session, and one
+            less of one tenant's; the library has each of them in memory several times over.
         upload_url_seconds: How long a URL that `media.upload_url` has returned can be used.
         upload_keep_seconds: How long what was put there can be sent; then it is deleted.
         download: When files that arrive are fetched.
         eager_max_bytes: Larger ones are fetched when a backend asks for one.
-        parallel: How many are fetched at the same time.
+        parallel: How many are fetched at the same time, one less of one tenant's.
         retention_days: How long files that have arrived are kept.
         url_seconds: How long a URL is valid at which a file can be read.
         cdn_url: `https://host[/path]` behind which the bucket can be read; None without one.

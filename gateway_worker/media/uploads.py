@@ -35,6 +35,19 @@ class UploadUrl:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that a backend has put into the bucket.
+
+    Attributes:
+        key: Where.
+        size_bytes: How large it is.
+    """
+
+    key: str
+    size_bytes: int
+
+
 class Uploads:
     """Gives ids and places to files, and finds them again for as long as they are valid.
 
@@ -91,8 +104,8 @@ class Uploads:
             expires_at=self._clock.now() + timedelta(seconds=self._url_seconds),
         )
 
-    async def key_of(self, session_id: str, media_id: str) -> str:
-        """Return the key of a file that a session can send.
+    async def find(self, session_id: str, media_id: str) -> Upload:
+        """Return a file that a session can send.
 
         Raises:
             MediaUnavailableError: Nothing was put there for its tenant, or too long ago.
@@ -104,7 +117,7 @@ class Uploads:
             raise MediaUnavailableError("nothing has been uploaded under this media_id")
         if head.modified_at < self._oldest():
             raise MediaUnavailableError("what was uploaded under this media_id has expired")
-        return key
+        return Upload(key=key, size_bytes=head.size_bytes)
 
     async def prune(self, _limit: int) -> int:
         """Remove what is too old to be sent, now and then; returns 0, for nothing is left to do.

@@ -78,7 +78,8 @@ class ProxyAddresses:
             self._permissions.check_address(target, target.address)
             return f"{SCHEME}://{bracketed(target.host)}:{target.port}"
         async with asyncio.timeout(_RESOLVE_SECONDS):
-            addresses = await self._resolver.resolve(target.host)
+            # One that nobody answers for is to hold up none of the others.
+            addresses = await self._resolver.resolve(target.host, owner=target.host)
         for address in addresses:
             self._permissions.check_address(target, address)
         same = [address for address in addresses if address.version == addresses[0].version]

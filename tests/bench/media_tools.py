@@ -68,7 +68,7 @@ def bucket(harness: BenchHarness) -> ObjectsSettings:
     )
 
 
-async def watched(harness: BenchHarness, memory: Memory, work: Awaitable[None]) -> None:
+async def watched(harness: BenchHarness, memory: Memory, work: Awaitable[object]) -> None:
     """Do something and look at memory meanwhile."""
     hosts = [process.pid for process in harness.worker.hosts()]
     memory.see(sizes(harness, hosts))

@@ -127,7 +127,7 @@ class Names(Resolver):
         self._names = {name.replace("_", "."): [*lists] for name, lists in names.items()}
         self.asked: list[str] = []
 
-    async def resolve(self, name: str) -> Sequence[IPAddress]:
+    async def resolve(self, name: str, *, owner: str) -> Sequence[IPAddress]:
         """Return the addresses that are next."""
         self.asked.append(name)
         lists = self._names[name]

@@ -62,7 +62,7 @@ class BucketFiles(BulkFiles):
     ) -> AsyncGenerator[bytes, None]:
         """Return a file piece by piece; see the port."""
         if isinstance(media, UploadSource):
-            key = await self._uploads.key_of(session_id, media.media_id)
+            key = (await self._uploads.find(session_id, media.media_id)).key
         else:
             key = media.key
         head = await self._objects.head(key)

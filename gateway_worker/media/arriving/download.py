@@ -16,10 +16,11 @@ from gateway_worker.media.arriving.ports import ObjectStore
 from gateway_worker.media.arriving.read_ahead import read_ahead
 from gateway_worker.media.arriving.records import MediaRow, key_of, thumbnail_key_of
 from gateway_worker.media.arriving.sealed import SealedReferences
+from gateway_worker.media.places import SharedPlaces, owner_of
 
 LARGE_BYTES: Final = 4 * 1024 * 1024
-_LARGE_AT_ONCE: Final = 2
-"""Files of that size have a part of an upload in memory each."""
+_LARGE_AT_ONCE: Final = 3
+"""Files of that size have a part of an upload in memory each; two are of one tenant at most."""
 _INLINE_BYTES: Final = 16 * 1024
 """What is larger is decrypted in a thread."""
 _PIECES_AHEAD: Final = 4
@@ -61,7 +62,7 @@ class Downloader:
         self._objects = objects
         self._references = references
         self._allowance = allowance
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._large = SharedPlaces(_LARGE_AT_ONCE)
 
     async def download(self, session_id: str, row: MediaRow) -> tuple[Media, int]:
         """Bring a file into the store unless it is there; returns it, and how many bytes came.
@@ -111,7 +112,7 @@ class Downloader:
         async with AsyncExitStack() as stack:
             # What does not say how large it is may be anything.
             if not 0 < reference.file_length < LARGE_BYTES:
-                await stack.enter_async_context(self._large)
+                await stack.enter_async_context(self._large.place(owner_of(session_id)))
             pieces = self._files.read(session_id, reference)
             ahead = read_ahead(pieces, pieces_ahead=_PIECES_AHEAD)
             plain = await stack.enter_async_context(aclosing(_decrypted(decryption, ahead)))

@@ -1,32 +1,39 @@
-"""Whose file is next: sessions take turns, and none of them has more than a few at a time."""
+"""Whose file is next: tenants take turns, and the sessions of each; none has all places."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
 from typing import Generic, TypeVar
+
+from gateway_worker.media.places import owner_of
 
 Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Items by session; the sessions that have some take turns.
+    """Items by session; owners that have some take turns, and among each one's sessions likewise.
 
     Args:
         per_session: How many items of one session may be out at the same time.
+        per_owner: How many of all sessions of one owner (see `places.owner_of`).
     """
 
-    def __init__(self, *, per_session: int) -> None:
+    def __init__(self, *, per_session: int, per_owner: int) -> None:
         self._per_session = per_session
-        self._queues: OrderedDict[str, deque[Item]] = OrderedDict()
+        self._per_owner = per_owner
+        self._owners: OrderedDict[str, OrderedDict[str, deque[Item]]] = OrderedDict()
         self._out: Counter[str] = Counter()
+        self._out_of_owner: Counter[str] = Counter()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
         """How many items wait."""
-        return sum(map(len, self._queues.values()))
+        return sum(len(queue) for queues in self._owners.values() for queue in queues.values())
 
     def put(self, session_id: str, item: Item, *, first: bool = False) -> None:
         """Queue an item after the others of its session, or before them. Never blocks."""
-        queue = self._queues.setdefault(session_id, deque())
+        queues = self._owners.setdefault(owner_of(session_id), OrderedDict())
+        queue = queues.setdefault(session_id, deque())
         if first:
             queue.appendleft(item)
         else:
@@ -35,8 +42,9 @@ class FairQueue(Generic[Item]):
 
     def remove(self, session_id: str, item: Item) -> bool:
         """Take out an item that waits; False if it does not."""
-        queue = self._queues.get(session_id)
-        if queue is None or item not in queue:
+        queues = self._owners.get(owner_of(session_id), OrderedDict())
+        queue = queues.get(session_id, deque())
+        if item not in queue:
             return False
         queue.remove(item)
         self._tidy(session_id)
@@ -44,25 +52,36 @@ class FairQueue(Generic[Item]):
 
     async def take(self) -> Item:
         """Return the next item; `done` has to follow."""
-        while (session_id := self._next()) is None:
+        while (session_id := next(self._ready(), None)) is None:
             self._changed.clear()
             await self._changed.wait()
-        item = self._queues[session_id].popleft()
+        owner = owner_of(session_id)
+        item = self._owners[owner][session_id].popleft()
         self._out[session_id] += 1
-        self._queues.move_to_end(session_id)
+        self._out_of_owner[owner] += 1
+        self._owners[owner].move_to_end(session_id)
+        self._owners.move_to_end(owner)
         self._tidy(session_id)
         return item
 
     def done(self, session_id: str) -> None:
         """Note that an item of a session is not out any more."""
-        self._out[session_id] -= 1
-        if not self._out[session_id]:
-            del self._out[session_id]
+        for out, name in ((self._out, session_id), (self._out_of_owner, owner_of(session_id))):
+            out[name] -= 1
+            if not out[name]:
+                del out[name]
         self._changed.set()
 
-    def _next(self) -> str | None:
-        return next((each for each in self._queues if self._out[each] < self._per_session), None)
+    def _ready(self) -> Iterator[str]:
+        """Yield the sessions that may have one more item out, in their turns."""
+        for owner, queues in self._owners.items():
+            if self._out_of_owner[owner] < self._per_owner:
+                yield from (each for each in queues if self._out[each] < self._per_session)
 
     def _tidy(self, session_id: str) -> None:
-        if not self._queues[session_id]:
-            del self._queues[session_id]
+        owner = owner_of(session_id)
+        queues = self._owners[owner]
+        if not queues[session_id]:
+            del queues[session_id]
+        if not queues:
+            del self._owners[owner]

@@ -60,7 +60,8 @@ class Pace:
     """How much is fetched at a time, and for how long it is tried.
 
     Attributes:
-        parallel: Files of all sessions at the same time.
+        parallel: Files of all sessions at the same time; one less of one tenant's, so that a place
+            is left to others.
         per_session: Files of one session at the same time.
         patience_seconds: So long after the first attempt a file is given up that WhatsApp, or the
             session's proxy, does not give.
@@ -107,7 +108,9 @@ class ArrivingMedia:
         self._download = download
         self._pace = pace
         self._jobs: dict[tuple[str, str], Job] = {}
-        self._queue: FairQueue[Job] = FairQueue(per_session=pace.per_session)
+        self._queue: FairQueue[Job] = FairQueue(
+            per_session=pace.per_session, per_owner=max(1, pace.parallel - 1)
+        )
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._deleted: dict[str, int | None] = {}
         self._look = asyncio.Event()

@@ -88,6 +88,7 @@ class _Wanted:
     limit_bytes: int
     whole: bool
     came: Came
+    owner: str
 
 
 class Fetcher:
@@ -134,6 +135,7 @@ class Fetcher:
         self,
         url: str,
         *,
+        owner: str,
         into: Path,
         limit_bytes: int,
         seconds: float,
@@ -144,6 +146,7 @@ class Fetcher:
 
         Args:
             url: Where it is, as a backend wrote it.
+            owner: In whose turn its host's name is looked up; see `places.owner_of`.
             into: The path of the file, which does not exist yet; removed if anything fails.
             limit_bytes: How large it may be.
             seconds: How long that may take, with everything.
@@ -165,7 +168,7 @@ class Fetcher:
         target = parse(url)
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(target, _Wanted(into, limit_bytes, whole, came))
+                return await self._follow(target, _Wanted(into, limit_bytes, whole, came, owner))
         except TimeoutError as error:
             raise MediaSourceError(
                 f"the file of {target.host} did not come within {seconds:.0f} s"
@@ -181,7 +184,7 @@ class Fetcher:
 
     async def _request(self, target: Target, wanted: _Wanted) -> Fetched | Target:
         """Ask one server; return the file or where it sends us."""
-        hosts = await self._hosts(target)
+        hosts = await self._hosts(target, wanted.owner)
         for host in hosts[:-1]:
             try:
                 return await self._request_at(host, target, wanted)
@@ -192,7 +195,7 @@ class Fetcher:
         except _NotConnectedError as error:
             raise error.meaning from error.__cause__
 
-    async def _hosts(self, target: Target) -> list[str]:
+    async def _hosts(self, target: Target, owner: str) -> list[str]:
         """Return the checked addresses of a target, or its name if the proxy is to resolve it."""
         self._permissions.check_target(target)
         if target.address is not None:
@@ -201,7 +204,7 @@ class Fetcher:
         if self._proxy_resolves:
             self._permissions.check_address(target, None)
             return [target.host]
-        addresses = await self._resolver.resolve(target.host)
+        addresses = await self._resolver.resolve(target.host, owner=owner)
         for address in addresses:
             self._permissions.check_address(target, address)
         if not addresses:

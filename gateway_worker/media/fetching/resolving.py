@@ -3,12 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final, Protocol
 
 from gateway_worker.errors import MediaSourceError, MediaUnavailableError
 from gateway_worker.media.fetching.addresses import IPAddress
+from gateway_worker.media.places import SharedPlaces
 
 _THREADS: Final = 4
 """A resolver that is silent holds one for as long as it likes, so they are nobody else's."""
@@ -20,8 +22,12 @@ _NO_SUCH_NAME: Final = frozenset(
 class Resolver(Protocol):
     """Finds the addresses of a name."""
 
-    async def resolve(self, name: str) -> Sequence[IPAddress]:
+    async def resolve(self, name: str, *, owner: str) -> Sequence[IPAddress]:
         """Return every address of a name, at least one.
+
+        Args:
+            name: The name.
+            owner: In whose turn it is looked up; as a rule see `places.owner_of`.
 
         Raises:
             MediaUnavailableError: There is no such name.
@@ -39,12 +45,13 @@ class SystemResolver(Resolver):
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="media-resolver")
+        self._places = SharedPlaces(_THREADS)
 
-    async def resolve(self, name: str) -> Sequence[IPAddress]:
+    async def resolve(self, name: str, *, owner: str) -> Sequence[IPAddress]:
         """Return every address of a name, IPv4 first: it is routed everywhere."""
-        loop = asyncio.get_running_loop()
+        await self._places.take(owner)
         try:
-            found = await loop.run_in_executor(self._threads, _look_up, name)
+            found = await asyncio.wrap_future(self._look_up(name, owner))
         except socket.gaierror as error:
             if error.errno in _NO_SUCH_NAME:
                 raise MediaUnavailableError(f"there is no host {name}") from error
@@ -52,6 +59,18 @@ class SystemResolver(Resolver):
         except UnicodeError as error:
             raise MediaUnavailableError(f"there is no host {name}") from error
         return sorted(found, key=lambda address: address.version)
+
+    def _look_up(self, name: str, owner: str) -> "Future[list[IPAddress]]":
+        """Begin to ask; the place is the owner's until there is an answer, whoever waits for it."""
+        loop = asyncio.get_running_loop()
+
+        def give_back(_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                loop.call_soon_threadsafe(self._places.give_back, owner)
+
+        asked = self._threads.submit(_look_up, name)
+        asked.add_done_callback(give_back)
+        return asked
 
     def close(self) -> None:
         """Let the threads end when they have been answered."""

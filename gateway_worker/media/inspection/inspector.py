@@ -29,6 +29,7 @@ from gateway_worker.media.inspection.protocol import (
     Question,
     Refused,
 )
+from gateway_worker.media.places import SharedPlaces
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,8 @@ CPU_SECONDS: Final = 60
 WALL_SECONDS: Final = 120
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 MAX_PIXELS: Final = 50_000_000
-AT_ONCE: Final = 2
+AT_ONCE: Final = 3
+"""Two of one tenant at most, which each may take a minute."""
 _ALONE_SECONDS: Final = 5
 """How much longer a helper lives whose worker is gone."""
 KILLED_ATTEMPTS: Final = 5
@@ -55,7 +57,7 @@ class Inspector:
         wall_seconds: How long it may take.
         memory_bytes: How much address space its process may have.
         pixels: How many an image may have.
-        at_once: How many files are looked at at the same time; others wait.
+        at_once: How many files are looked at at the same time, one less of one owner; others wait.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Inspector:
         self._wall_seconds = wall_seconds
         self._memory_bytes = memory_bytes
         self._pixels = pixels
-        self._turns = asyncio.Semaphore(at_once)
+        self._places = SharedPlaces(at_once)
         self._helpers = helpers
 
     async def inspect(
@@ -80,6 +82,7 @@ class Inspector:
         path: Path,
         kind: str,
         *,
+        owner: str,
         limit_bytes: int,
         sha256: str | None = None,
         file_name: str | None = None,
@@ -90,6 +93,7 @@ class Inspector:
             path: The file; nobody else writes to it or beside it under a longer name.
             kind: `image`, `video`, `gif` (a video that plays over and over), `audio`, `voice`,
                 `document`, `sticker`, or `picture` (of a person or a group).
+            owner: In whose turn; see `places.owner_of`.
             limit_bytes: How large what is converted may become.
             sha256: Of the file as it is, if that is known already.
             file_name: What the sender calls it.
@@ -99,7 +103,8 @@ class Inspector:
             MediaTooLargeError: It becomes too large.
             DependencyError: No helper process can be run now.
         """
-        async with self._looking_at(path, kind, limit_bytes, file_name) as (found, scratch):
+        question = self._question(path, kind, limit_bytes, file_name)
+        async with self._looking_at(question, owner) as (found, scratch):
             if not isinstance(found, Found):
                 raise MediaRefusedError(_DAMAGED)
             if found.converted:
@@ -107,45 +112,44 @@ class Inspector:
                 sha256 = None
             return await asyncio.to_thread(_described, path, found, sha256, file_name)
 
-    async def describe(self, path: Path, *, limit_bytes: int) -> Page:
+    async def describe(self, path: Path, *, owner: str, limit_bytes: int) -> Page:
         """Tell what a web page says of itself.
 
         Args:
             path: The page, or its beginning; nobody else writes beside it under a longer name.
+            owner: In whose turn; see `places.owner_of`.
             limit_bytes: How much of it is read.
 
         Raises:
             MediaRefusedError: It cannot be read in time.
             DependencyError: No helper process can be run now.
         """
-        async with self._looking_at(path, "page", limit_bytes, None) as (found, _):
+        question = self._question(path, "page", limit_bytes, None)
+        async with self._looking_at(question, owner) as (found, _):
             if not isinstance(found, Page):
                 raise MediaRefusedError(_DAMAGED)
             return found
 
     @asynccontextmanager
     async def _looking_at(
-        self, path: Path, kind: str, limit_bytes: int, file_name: str | None
+        self, question: Question, owner: str
     ) -> AsyncIterator[tuple[Found | Page, Path]]:
         """Give what a helper has found, and its directory while the block runs."""
-        scratch = path.with_name(f"{path.name}.scratch")
-        async with self._turns:
+        scratch = Path(question.scratch)
+        async with self._places.place(owner):
             try:
-                shutil.rmtree(scratch, ignore_errors=True)  # of a worker that was killed
-                scratch.mkdir(mode=0o700)
-                question = self._question(path, scratch, kind, limit_bytes, file_name)
+                _make_empty(scratch)
                 yield await self._ask(question), scratch
             except OSError as error:
                 raise DependencyError(f"a file cannot be looked at: {error.strerror}") from error
             finally:
                 await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
-    def _question(
-        self, path: Path, scratch: Path, kind: str, limit_bytes: int, file_name: str | None
-    ) -> Question:
+    def _question(self, path: Path, kind: str, limit_bytes: int, file_name: str | None) -> Question:
+        path = path.absolute()
         return Question(
-            path=str(path.absolute()),
-            scratch=str(scratch.absolute()),
+            path=str(path),
+            scratch=str(path.with_name(f"{path.name}.scratch")),
             kind=kind,
             file_name=file_name,
             limits=Limits(
@@ -187,6 +191,11 @@ def _decoded(said: bytes) -> Answer | None:
         return msgspec.json.decode(said, type=Answer)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
+
+
+def _make_empty(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)  # of a worker that was killed
+    directory.mkdir(mode=0o700)
 
 
 def _replace(path: Path, output: Path, *, limit_bytes: int) -> None:

@@ -56,7 +56,9 @@ async def fetching_with(
 async def fetched(
     fetcher: Fetcher, url: str, into: Path, *, limit_bytes: int = 1_000_000, seconds: float = 20.0
 ) -> Fetched:
-    return await fetcher.fetch(url, into=into, limit_bytes=limit_bytes, seconds=seconds)
+    return await fetcher.fetch(
+        url, owner="support", into=into, limit_bytes=limit_bytes, seconds=seconds
+    )
 
 
 async def failure(
@@ -191,6 +193,7 @@ async def test_the_beginning_of_a_large_file(tmp_path: Path) -> None:
     async with file_server({"/a": large}) as server, fetching_with() as fetcher:
         result = await fetcher.fetch(
             f"http://127.0.0.1:{server.port}/a",
+            owner="support",
             into=tmp_path / "file",
             limit_bytes=1_000,
             seconds=20,

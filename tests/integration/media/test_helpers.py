@@ -53,7 +53,9 @@ async def looking(
 ) -> AsyncIterator[tuple[asyncio.Task[object], int]]:
     """Have a file looked at that never comes; gives the task and the process."""
     os.mkfifo(directory / "slow")
-    task = asyncio.create_task(inspector.inspect(directory / "slow", "image", limit_bytes=MIB))
+    task = asyncio.create_task(
+        inspector.inspect(directory / "slow", "image", owner="support", limit_bytes=MIB)
+    )
     try:
         (process,) = await eventually(lambda: at_work(helpers), timeout_seconds=SECONDS)
         yield task, process.pid
@@ -69,14 +71,16 @@ async def test_what_they_are_forked_from_starts_with_the_first_file(tmp_path: Pa
         inspector = Inspector(helpers=helpers)
         pids = [helpers.pid]
         for _ in range(2):
-            assert (await inspector.inspect(path, "image", limit_bytes=MIB)).width == 64
+            assert (
+                await inspector.inspect(path, "image", owner="support", limit_bytes=MIB)
+            ).width == 64
             pids.append(helpers.pid)
         assert pids[0] is None
         assert pids[1] == pids[2]
         assert pids[1] is not None
     assert not alive(pids[1])
     with pytest.raises(DependencyError):
-        await inspector.inspect(path, "image", limit_bytes=MIB)
+        await inspector.inspect(path, "image", owner="support", limit_bytes=MIB)
     assert names_in(tmp_path) == [path.name]
 
 
@@ -84,11 +88,11 @@ async def test_another_is_started_when_it_has_died(helpers: Helpers, tmp_path: P
     """For the next file, whether that has been noticed by then or not."""
     path = samples.stored(tmp_path, "file", samples.picture())
     inspector = Inspector(helpers=helpers)
-    await inspector.inspect(path, "image", limit_bytes=MIB)
+    await inspector.inspect(path, "image", owner="support", limit_bytes=MIB)
     first = helpers.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    assert (await inspector.inspect(path, "image", limit_bytes=MIB)).width == 64
+    assert (await inspector.inspect(path, "image", owner="support", limit_bytes=MIB)).width == 64
     assert helpers.pid not in (None, first)
 
 
@@ -130,7 +134,7 @@ async def test_a_file_that_keeps_its_reader_waiting(helpers: Helpers, tmp_path: 
     os.mkfifo(tmp_path / "file")
     inspector = Inspector(helpers=helpers, wall_seconds=1)
     with pytest.raises(MediaRefusedError):
-        await inspector.inspect(tmp_path / "file", "image", limit_bytes=MIB)
+        await inspector.inspect(tmp_path / "file", "image", owner="support", limit_bytes=MIB)
     assert at_work(helpers) == []
     assert names_in(tmp_path) == ["file"]
 
@@ -151,7 +155,9 @@ async def test_only_so_many_at_once(helpers: Helpers, tmp_path: Path) -> None:
     inspector = Inspector(helpers=helpers, at_once=1)
     path = samples.stored(tmp_path, "file", samples.picture())
     async with looking(inspector, helpers, tmp_path) as (first, _):
-        second = asyncio.create_task(inspector.inspect(path, "image", limit_bytes=MIB))
+        second = asyncio.create_task(
+            inspector.inspect(path, "image", owner="support", limit_bytes=MIB)
+        )
         await asyncio.sleep(0)
         assert len(at_work(helpers)) == 1
         first.cancel()
@@ -167,7 +173,9 @@ from gateway_worker.media.inspection.inspector import Inspector
 async def main():
     async with Helpers() as helpers:
         looking = asyncio.create_task(
-            Inspector(helpers=helpers).inspect(Path(sys.argv[1]), "image", limit_bytes=1)
+            Inspector(helpers=helpers).inspect(
+                Path(sys.argv[1]), "image", owner="support", limit_bytes=1
+            )
         )
         while helpers.pid is None:
             await asyncio.sleep(0.01)

@@ -34,7 +34,7 @@ async def inspected(
 ) -> MediaFile:
     """Put a file into the directory, look at it, and leave nothing else there."""
     path = samples.stored(directory, "file", data)
-    options = {"limit_bytes": 16 * MIB, **options}
+    options = {"owner": "support", "limit_bytes": 16 * MIB, **options}
     try:
         found = await inspector.inspect(path, kind, **options)
     finally:

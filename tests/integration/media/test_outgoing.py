@@ -262,10 +262,10 @@ async def test_an_upload_is_its_tenants(workshop: Workshop) -> None:
     key = f"uploads/acme/{offered.media_id}"
     await workshop.put(b"text", key)
 
-    assert await uploads.key_of("acme.b", offered.media_id) == key
+    assert (await uploads.find("acme.b", offered.media_id)).key == key
     for session_id in ("mallory.a", "shop"):
         with pytest.raises(MediaUnavailableError):
-            await uploads.key_of(session_id, offered.media_id)
+            await uploads.find(session_id, offered.media_id)
 
 
 async def test_a_tenant_may_send_and_upload_so_much_on_a_day(workshop: Workshop) -> None:

@@ -32,7 +32,7 @@ PUBLIC = Names(proxy_example=[["9.9.9.9"]])
 class Unknown(Names):
     """Knows no name."""
 
-    async def resolve(self, name: str) -> Sequence[IPAddress]:
+    async def resolve(self, name: str, *, owner: str) -> Sequence[IPAddress]:
         """Say so."""
         raise MediaUnavailableError(f"there is no host {name}")
 

@@ -86,7 +86,9 @@ async def test_a_labelled_file_is_sent_as_it_is(form: str, kind: str, tmp_path: 
     path.write_bytes(FORMS[form]("out s000 17"))
 
     async with Helpers() as helpers:
-        found = await Inspector(helpers=helpers).inspect(path, kind, limit_bytes=100_000)
+        found = await Inspector(helpers=helpers).inspect(
+            path, kind, owner="s000", limit_bytes=100_000
+        )
 
     files = LabelledFiles()
     files.url(form, "out s000 17")
