@@ -1,6 +1,7 @@
 """The file that is being fetched: counted, hashed and written in pieces, outside the event loop.
 
-A piece is written while the next one comes.
+While a piece is written no more is read, so that a file, however fast it comes, keeps one processor
+busy at most: messages go on beside it.
 """
 
 import asyncio
@@ -39,7 +40,8 @@ class Sink:
         self._whole = whole
         self._came = came
         self._hash = hashlib.sha256()
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._writing: asyncio.Future[None] | None = None
         self._is_finished = False
         self._file = -1
@@ -91,27 +93,21 @@ class Sink:
             data = data[: self._limit - self.size]
         self.size += len(data)
         self.expect(self.size)
-        self._waiting += data
-        if len(self._waiting) >= PIECE_BYTES:
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= PIECE_BYTES:
             await self._flush()
 
     async def finish(self) -> str:
         """Write what is left, keep the file, and return its SHA-256 in hexadecimal digits."""
         await self._flush()
-        await self._written()
         self._is_finished = True
         return self._hash.hexdigest()
 
     async def _flush(self) -> None:
-        """Begin to write what has come, once what came before is written."""
-        await self._written()
-        piece, self._waiting = self._waiting, bytearray()
+        """Write what has come. Raises `OSError`."""
+        piece, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
-
-    async def _written(self) -> None:
-        """Wait for the piece that is being written. Raises `OSError`."""
-        if self._writing is None:
-            return
         # Shielded: the descriptor must not be closed under a thread that still writes to it.
         await asyncio.shield(self._writing)
         self._writing = None
@@ -128,9 +124,10 @@ class Sink:
         finally:
             self._writing.exception()  # whoever failed or was cancelled does not ask for it
 
-    def _write(self, piece: bytearray) -> None:
-        self._hash.update(piece)
-        with memoryview(piece) as left:
-            written = 0
-            while written < len(left):
-                written += os.write(self._file, left[written:])
+    def _write(self, piece: list[bytes]) -> None:
+        for data in piece:
+            self._hash.update(data)
+            with memoryview(data) as left:
+                written = 0
+                while written < len(left):
+                    written += os.write(self._file, left[written:])
