@@ -1,6 +1,7 @@
 """The pool of connections, opened once by the composition root and shared by every store."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -14,6 +15,7 @@ from typing import Any, Final, NoReturn, Self
 
 import asyncpg
 import orjson
+import structlog
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
@@ -24,6 +26,10 @@ from gateway_worker.storage.db.failures import reaching, translated
 from gateway_worker.storage.db.fitness import LOOK, judge, what_to_look_for
 from gateway_worker.storage.db.settings import DatabaseSettings
 
+log = structlog.get_logger(__name__)
+
+_MOST_SKEW_SECONDS: Final = 30.0
+"""More than a question takes; what is off by less spoils no deadline that anybody means."""
 _ASTRAY = frozenset({"26000", "42P05", "08P01"})
 """What is answered where connections are not what they were taken for; see `connecting`."""
 
@@ -55,10 +61,15 @@ class Database:
 
     Args:
         settings: Where the database is, and the bounds in time.
+        clock: This machine's, in seconds since 1970.
     """
 
-    def __init__(self, *, settings: DatabaseSettings) -> None:
+    def __init__(
+        self, *, settings: DatabaseSettings, clock: Callable[[], float] = time.time
+    ) -> None:
         self._settings = settings
+        self._clock = clock
+        self._is_clock_off = False
         self._stack = AsyncExitStack()
         self._connector = Connector(settings)
         self._engine: AsyncEngine | None = None
@@ -228,9 +239,21 @@ class Database:
             UnfitDatabaseError: It is not what the worker needs; every reason and remedy is named.
             DatabaseUnavailableError: It does not answer.
         """
+        began = time.monotonic()
         async with self.direct("asking the database for an answer") as connection:
             (found,) = await connection.fetch(LOOK, *what_to_look_for())
             judge(found)  # here, for a connection that only reads is not kept
+        if time.monotonic() - began < _MOST_SKEW_SECONDS / 2:  # else the answer is of before
+            self._compare_clocks(found["clock"])
+
+    def _compare_clocks(self, theirs: float) -> None:
+        """Say if one of both clocks is wrong: deadlines and schedules count by this machine's."""
+        ahead = self._clock() - theirs
+        is_off = abs(ahead) > _MOST_SKEW_SECONDS
+        if is_off is not self._is_clock_off:
+            self._is_clock_off = is_off
+            tell = log.warning if is_off else log.info
+            tell("database.other_clock" if is_off else "database.same_clock", ahead=round(ahead, 1))
 
     async def answers(self) -> bool:
         """Tell within two seconds whether the database can be used. Never raises."""

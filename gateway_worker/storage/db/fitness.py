@@ -21,6 +21,7 @@ LOOK: Final = """
         current_setting('transaction_read_only') = 'on' AS reads_only,
         pg_is_in_recovery() AS is_standby,
         current_user AS role, current_database() AS database,
+        CAST(extract(epoch FROM clock_timestamp()) AS float8) AS clock,
         ARRAY(SELECT name FROM tables WHERE oid IS NULL ORDER BY name) AS no_tables,
         ARRAY(
             SELECT c.of_table || '.' || c.name FROM columns AS c

@@ -1,12 +1,15 @@
 """What the database has to be: each lack is named with its remedy, and seen when it is mended."""
 
+import time
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway_worker.storage.db import Database
 from gateway_worker.storage.db.fitness import UnfitDatabaseError
+from gateway_worker.storage.db.settings import DatabaseSettings
 from tests.integration.storage.db.support import opened
 from tests.support.databases import execute, renamed
 from tests.support.services import random_name
@@ -32,6 +35,23 @@ async def matter(database: Database) -> tuple[str, bool]:
 async def test_a_database_as_it_has_to_be(database: Database) -> None:
     """Nothing is the matter."""
     await database.check()
+
+
+async def test_a_clock_that_is_off_is_told_once(database_url: str) -> None:
+    """Commands would be too late at once, or never, and nothing else would say why."""
+    ahead = [3_600.0]
+    settings = DatabaseSettings.model_validate({"url": database_url})
+    with capture_logs() as logs:
+        async with Database(settings=settings, clock=lambda: time.time() + ahead[0]) as database:
+            for seconds in (3_600.0, 3_600.0, 0.0, 0.0, -7_200.0):
+                ahead[0] = seconds
+                await database.check()
+    told = [(entry["event"], round(entry["ahead"], -3)) for entry in logs if "ahead" in entry]
+    assert told == [
+        ("database.other_clock", 4_000.0),
+        ("database.same_clock", 0.0),
+        ("database.other_clock", -7_000.0),
+    ]
 
 
 @pytest.mark.parametrize(
