@@ -126,6 +126,8 @@ class RatchetRollback:
         directory: Where the counter is: which life of a host counts, and how many messages it has
             handed over.
         failed: Told why the store did not take something; the session goes on without.
+        in_fork: Called first in a process that opens the store: what is in it a host has written
+            that may have been taken over.
     """
 
     def __init__(
@@ -135,11 +137,13 @@ class RatchetRollback:
         store: Path,
         directory: Path,
         failed: Callable[[str], None],
+        in_fork: Callable[[], object] = lambda: None,
     ) -> None:
         self._library = library
         self._store = store
         self._path = directory / HANDED_NAME
         self._failed = failed
+        self._in_fork = in_fork
         self._counter: mmap.mmap | None = None
         self._word = 0
         self._handed = 0
@@ -221,6 +225,7 @@ class RatchetRollback:
         if pid == 0:
             status = 1
             try:
+                self._in_fork()
                 sqlite3 = importlib.import_module("sqlite3")
                 store = sqlite3.connect(
                     self._store, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -168,6 +169,7 @@ def _rollback(start: Start, channel: BlockingChannel, deferred: Deferred) -> Rat
         store=directory / start.device_store,
         directory=directory,
         failed=lambda reason: channel.send(Notice(event="ratchet_rollback_failed", detail=reason)),
+        in_fork=partial(_refuse_others, channel),
     )
 
 
