@@ -29,13 +29,14 @@ class SandboxProcess:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, directory: Path, *, lazy_phones: bool = False
+        cls, directory: Path, *, lazy_phones: bool = False, media_mib: int | None = None
     ) -> AsyncIterator["SandboxProcess"]:
         """Start it; it ends with this process, however that ends.
 
         Args:
             directory: For certificates and its log.
             lazy_phones: Its phones decrypt messages only when somebody looks.
+            media_mib: How much of uploaded files it keeps, in MiB; None: a lot.
 
         Raises:
             ServiceStartError: It did not become ready.
@@ -48,6 +49,7 @@ class SandboxProcess:
                 *("-m", "gateway_worker", "sandbox", "--exit-with-stdin"),
                 *("--directory", str(directory)),
                 *(["--lazy-phones"] if lazy_phones else []),
+                *([] if media_mib is None else ["--media-mib", str(media_mib)]),
                 env={**os.environ, "ENVIRONMENT": "test"},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

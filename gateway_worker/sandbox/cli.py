@@ -58,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decrypt messages only when somebody looks at the phone; for load",
     )
     parser.add_argument(
+        "--media-mib",
+        type=int,
+        metavar="MIB",
+        help="keep so much of uploaded files on disk (4096); beyond that, the oldest go",
+    )
+    parser.add_argument(
         "--exit-with-stdin", action="store_true", help="stop when standard input, a pipe, ends"
     )
 
@@ -178,12 +184,14 @@ def _settings(args: argparse.Namespace) -> SandboxSettings:
     token = None
     if args.control_token_file is not None:
         token = SecretStr(args.control_token_file.read_text().strip())
+    more = {} if args.media_mib is None else {"media_bytes": args.media_mib << 20}
     return SandboxSettings(
         proxy_port=args.proxy_port,
         control_port=args.control_port,
         control_token=token,
         lazy_phones=args.lazy_phones,
         directory=args.directory,
+        **more,
     )
 
 

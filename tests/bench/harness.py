@@ -30,6 +30,7 @@ from tests.bench.load import LoadClient, Outcome, command_frames
 
 MIB = 2**20
 LINK_AT_ONCE = 4
+MEDIA_MIB = 400
 SUCCEEDED = "wa.command.succeeded.v1"
 
 
@@ -201,7 +202,8 @@ async def open_harness(
             local_services(LaunchOptions(data_directory=directory / "services"))
         )
         sandbox = await stack.enter_async_context(
-            SandboxProcess.start(directory / "sandbox", lazy_phones=True)
+            # What is gone soon is never written to this disk, which is not WhatsApp's.
+            SandboxProcess.start(directory / "sandbox", lazy_phones=True, media_mib=MEDIA_MIB)
         )
         gateway = await stack.enter_async_context(
             open_gateway(

@@ -79,6 +79,7 @@ async def test_it_ends_with_its_standard_input() -> None:
     [
         ([], {"ENVIRONMENT": "production"}, 2, b"ENVIRONMENT is production"),
         (["--proxy-port", "70000"], {}, 2, b"proxy_port: Input should be less than"),
+        (["--media-mib", "0"], {}, 2, b"media_bytes: Input should be greater than"),
         (["--phone", "anna"], {}, 1, b"1 to 15 digits"),
         (["--phone", "1", "--phone", "1"], {}, 1, b"already registered"),
         (["--control-token-file", "/nonexistent"], {}, 1, b"No such file"),
