@@ -21,6 +21,7 @@ class Recorder:
         offer: Takes committed events for publication, in order; must return at once.
         linger_seconds: Under load, transactions start at least this far apart.
         busy_per_second: How many changes count as load.
+        receipt_seconds: How long a receipt may wait for changes that somebody waits for.
         observe: Called with the size and the seconds of each transaction.
     """
 
@@ -31,6 +32,7 @@ class Recorder:
         offer: Callable[[Sequence[OutboxRow]], None],
         linger_seconds: float = 0.025,
         busy_per_second: float = 450.0,
+        receipt_seconds: float = 0.02,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._store = store
@@ -40,6 +42,7 @@ class Recorder:
             name="recorder",
             linger_seconds=linger_seconds,
             busy_per_second=busy_per_second,
+            patience_seconds=lambda change: 0.0 if change.receipt is None else receipt_seconds,
             observe=observe,
             division=Division(
                 key=attrgetter("session_id"),

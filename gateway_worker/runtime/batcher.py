@@ -1,10 +1,12 @@
 """Group commit: calls that come close together share one round trip to the database.
 
 While one batch is being flushed the next one gathers, so batches grow with the load and a lone call
-waits for nobody. Order is kept: batches are flushed one after the other, items in the order of the
-calls. A flush that fails because a service is unavailable is repeated for as long as it takes; one
-that fails for another reason is repeated item by item, so that one bad item spoils only itself.
-What nobody has foreseen is no verdict on an item before it has come several times.
+waits for nobody. Items for which nobody waits may be given some patience: they begin no flush
+before that is over, and go with the next one that others begin. Order is kept: batches are flushed
+one after the other, items in the order of the calls. A flush that fails because a service is
+unavailable is repeated for as long as it takes; one that fails for another reason is repeated item
+by item, so that one bad item spoils only itself. What nobody has foreseen is no verdict on an item
+before it has come several times.
 
 A flush that keeps failing though the service answers has items in it that cannot be written now,
 such as those of a row that somebody has locked. Then it is divided, and only they wait; see
@@ -73,6 +75,7 @@ class Batcher(Generic[Item, Answer]):
             far apart, which makes them larger and cheaper; a quiet time pays no such wait.
         busy_per_second: Of items, over the last quarter of a second. What counts is not how large
             batches are: where flushes are quick, they are small, and as many as the machine can do.
+        patience_seconds: How long an item may wait for others to go with; by default for none.
         observe: Called with the size and the seconds of each flush that succeeded.
         division: How a batch that keeps failing is divided; None if it never is.
     """
@@ -85,6 +88,7 @@ class Batcher(Generic[Item, Answer]):
         max_items: int = 256,
         linger_seconds: float = 0.0,
         busy_per_second: float = 0.0,
+        patience_seconds: Callable[[Item], float] = lambda _item: 0.0,
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
         division: Division[Item, Answer] | None = None,
     ) -> None:
@@ -94,6 +98,9 @@ class Batcher(Generic[Item, Answer]):
         self._linger_seconds = linger_seconds
         self._busy_per_second = busy_per_second
         self._rate = _Rate()
+        self._patience_seconds = patience_seconds
+        self._is_due = False
+        self._due: asyncio.TimerHandle | None = None
         self._observe = observe
         self._division = division
         self._pending: deque[Entry[Item, Answer]] = deque()
@@ -116,7 +123,7 @@ class Batcher(Generic[Item, Answer]):
         """Queue an item; the future has its answer once its batch is flushed."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending.extend(self._unheld([(item, future)]))
-        self._wake.set()
+        self._expect(self._patience_seconds(item))
         return future
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -126,7 +133,7 @@ class Batcher(Generic[Item, Answer]):
             with woken_by(stop, self._wake, name=f"{self._name}:stop"):
                 while not (stop.is_set() and not self.waiting):
                     await self._until_woken()
-                    while self._pending:
+                    while self._pending and (self._is_due or stop.is_set()):
                         wait = started + self._linger_seconds - time.monotonic()
                         if wait > 0 and self._rate.per_second >= self._busy_per_second:
                             await asyncio.sleep(wait)
@@ -147,7 +154,24 @@ class Batcher(Generic[Item, Answer]):
     async def _flush_next(self) -> None:
         size = min(len(self._pending), self._max_items)
         self._rate.note(size)
-        await self._carry([self._pending.popleft() for _ in range(size)])
+        batch = [self._pending.popleft() for _ in range(size)]
+        self._is_due = bool(self._pending)
+        self._forget_due()
+        await self._carry(batch)
+
+    def _expect(self, seconds: float) -> None:
+        """Have what is pending flushed in so many seconds at the latest."""
+        if seconds > 0:
+            if self._due is None:
+                self._due = asyncio.get_running_loop().call_later(seconds, self._expect, 0.0)
+            return
+        self._is_due = True
+        self._wake.set()
+
+    def _forget_due(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
     async def _carry(self, batch: list[Entry[Item, Answer]]) -> None:
         try:
@@ -322,10 +346,11 @@ class Batcher(Generic[Item, Answer]):
         """Hold a key aside no longer; what comes after the part that was tried comes next."""
         rest = self._aside.release(key)[len(part) :]
         self._pending.extendleft(reversed(rest))
-        self._wake.set()
+        self._expect(0.0)
         log.info("batch.released", batch=self._name, size=len(rest), **{division.named: key})
 
     def _abandon(self) -> None:
+        self._forget_due()
         for _, future in (*self._pending, *self._aside.entries()):
             if not future.done():
                 future.cancel()

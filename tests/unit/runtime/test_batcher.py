@@ -80,6 +80,47 @@ async def test_batches_keep_apart_while_much_comes(
     assert batches == flushed
 
 
+async def test_what_nobody_waits_for_goes_with_what_somebody_does() -> None:
+    """Items with patience begin no flush, and keep their places before those that do."""
+    batches: list[list[int]] = []
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        batches.append(list(items))
+        return items
+
+    batcher = Batcher(
+        flush=flush, name="test", patience_seconds=lambda item: 3600.0 if item < 0 else 0.0
+    )
+    async with running(batcher):
+        patient = [batcher.submit(-1), batcher.submit(-2)]
+        await asyncio.sleep(0)
+        assert batches == []
+
+        await batcher.submit(1)
+        assert [future.result() for future in patient] == [-1, -2]
+
+        last = batcher.submit(-3)
+
+    assert last.result() == -3, "what is left when it stops does not wait"
+    assert batches == [[-1, -2, 1], [-3]]
+
+
+async def test_patience_ends() -> None:
+    """An item that nothing else follows is flushed when its patience is over."""
+    batches: list[list[int]] = []
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        batches.append(list(items))
+        return items
+
+    batcher = Batcher(flush=flush, name="test", patience_seconds=lambda _item: 0.001)
+    async with running(batcher):
+        assert await batcher.submit(1) == 1
+        assert await batcher.submit(2) == 2
+
+    assert batches == [[1], [2]]
+
+
 async def test_a_flush_that_cannot_be_done_now_is_repeated_until_it_can() -> None:
     """A service that is away delays the answers; it loses none and reorders none."""
     attempts: list[list[int]] = []
