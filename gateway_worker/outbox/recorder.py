@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
+from typing import Final
 
 from gateway_worker.outbox.ports import ChangeStore
 from gateway_worker.runtime.batcher import Batcher
 from gateway_worker.runtime.division import Division
 from gateway_worker.sessions.changes import Change, Committed, OutboxRow
+
+_TURNS: Final = 3
+"""So many turns of the event loop an event takes from the relay to the socket."""
 
 
 class Recorder:
@@ -69,5 +73,9 @@ class Recorder:
         self, changes: Sequence[Change], *, briefly: bool = False
     ) -> Sequence[Committed]:
         committed = await self._store.commit(changes, briefly=briefly)
-        self._offer([row for one in committed for row in one.rows])
+        rows = [row for one in committed for row in one.rows]
+        self._offer(rows)
+        if rows:  # they are on their way before the next batch is made, which takes longer
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
         return committed

@@ -266,9 +266,9 @@ class Relay:
                     async with asyncio.timeout(backoff.next_seconds()):
                         await stop.wait()
                 continue
-            self._post(rows)
             if self._reread_after is not None:
-                continue  # something below what was read has come meanwhile
+                continue  # something below what was read has come meanwhile: it goes first
+            self._post(rows)
             is_all = is_last_page(rows, limit=self._page)
             if is_all and meanwhile is not None and self._fits(meanwhile):
                 self._post(meanwhile)
