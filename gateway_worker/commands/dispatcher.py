@@ -274,6 +274,8 @@ class Dispatcher:
             await work.delivery.settle(Settlement.ACK)
         else:
             await self._proceed(session_id, work, turn)
+            return
+        work.rest()
 
     async def _proceed(self, session_id: str, work: Work, turn: Aside | None) -> None:
         """Forward, hold, obey or execute, until one of them settles it or it waits for its turn.

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from gateway_contracts import (
     MAX_COMMAND_BYTES,
@@ -25,6 +26,7 @@ from gateway_worker.sessions.peer_messages import (
     PeerMessageKind,
 )
 
+Unreadable = TypeVar("Unreadable", CommandRejectedError, PeerMessageError)
 InterleavedJob = Callable[[], Awaitable[None]]
 """Something of the worker's own to be done between two commands of a session."""
 
@@ -81,10 +83,15 @@ class Work:
         )
 
     def rest(self) -> None:
-        """Stop the alarms: it has ended."""
+        """Stop the alarms and give up its place: it has ended.
+
+        A place knows what it is the place of. Left together they would be in memory, with the body,
+        until all that lives long is looked at for garbage, which is seldom.
+        """
         for alarm in self.alarms:
             alarm.cancel()
         self.alarms.clear()
+        self.ticket = None
 
 
 def read_delivery(
@@ -105,7 +112,7 @@ def read_delivery(
         try:
             control = PeerMessage.decode(delivery.control, delivery.body)
         except PeerMessageError as error:
-            return "unreadable", error
+            return "unreadable", _as_value(error)
         return control.session_id, control
     try:
         check_known(delivery)
@@ -114,8 +121,17 @@ def read_delivery(
         command = parse_command(delivery.body)
         check_covered(delivery, command)
     except CommandRejectedError as rejected:
-        return rejected.session_id or "unreadable", rejected
+        return rejected.session_id or "unreadable", _as_value(rejected)
     return command.subject, command
+
+
+def _as_value(error: Unreadable) -> Unreadable:
+    """Return an error without the frames that it has come through.
+
+    They hold the delivery, which would be in memory with them until garbage is looked for.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def lane_of(content: Command | PeerMessage | CommandRejectedError | PeerMessageError) -> Lane:
