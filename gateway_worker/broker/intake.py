@@ -47,11 +47,16 @@ class Intake:
         self.held_bytes = 0
 
     @property
+    def is_slowest(self) -> bool:
+        """Whether next to nothing is read."""
+        return self.held_bytes > 2 * self._most_bytes
+
+    @property
     def pause_seconds(self) -> float:
         """How long to wait now before more is read."""
         if self.held_bytes <= self._free_bytes:
             return 0.0
-        return SLOW_SECONDS if self.held_bytes <= 2 * self._most_bytes else SLOWEST_SECONDS
+        return SLOWEST_SECONDS if self.is_slowest else SLOW_SECONDS
 
     def hold(self, size_bytes: int) -> None:
         """Count a body that is in memory now."""

@@ -378,13 +378,18 @@ class Subscription:
     async def _gather(self, channel: Channel, acks: AckWriter) -> None:
         """Hand on what the queue has got back as soon as all of it has come.
 
-        A fresh message says so too, but there may be none.
+        A fresh message says so too, but there may be none. What is more than the memory has room
+        for is not waited for: it would be read for hours, and nothing of it would be done.
         """
         await self._has_redelivered.wait()
         counting = asyncio.create_task(self._until_all_has_come(channel))
         try:
             come = -1
-            while not counting.done() and come < self._redelivered.come:
+            while (
+                not counting.done()
+                and come < self._redelivered.come
+                and not self._intake.is_slowest
+            ):
                 come = self._redelivered.come
                 await asyncio.wait({counting}, timeout=_GATHERING_SECONDS)
             if not counting.done() or not counting.result():

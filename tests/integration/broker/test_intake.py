@@ -2,7 +2,9 @@
 
 import asyncio
 
-from gateway_worker.broker import BrokerSettings
+import pytest
+
+from gateway_worker.broker import BrokerSettings, subscription
 from gateway_worker.broker.stats import BrokerStats
 from gateway_worker.commands.ports import Settlement
 from tests.integration.broker.support import (
@@ -82,6 +84,26 @@ async def test_more_than_may_be_held_comes_again_in_order(
         consumer.pause()
         await consumer.suspend()
         assert held(broker.stats()) == 0
+
+
+async def test_more_than_there_is_room_for_is_not_waited_for(
+    settings: BrokerSettings, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a queue has got back is handed on as far as it has come, and makes room for the rest."""
+    monkeypatch.setattr(subscription, "_GATHERING_SECONDS", 0.2)
+    plenty = settings.model_copy(update={"prefetch": 256})
+    sent = large(COUNT)
+    mill = Mill(hold)
+    async with consuming(plenty, mill, "s1"):
+        await backend.send_all(sent)
+        await eventually(lambda: len(mill.accepted) == COUNT, timeout_seconds=60)
+
+    bounded = plenty.model_copy(update={"unsettled_bytes": BODY_BYTES * COUNT // 4})
+    again = Mill()
+    async with consuming(bounded, again, "s1") as (broker, _):
+        await eventually(lambda: len(again.executed) == COUNT, timeout_seconds=120)
+        assert sorted(again.executed) == sorted(sent)
+        await eventually(lambda: held(broker.stats()) == 0)
 
 
 async def test_what_is_kept_during_a_pause_counts(
