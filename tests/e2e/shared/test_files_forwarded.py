@@ -31,7 +31,7 @@ def forward(gateway: Gateway, name: str, event: MessageReceived, to: Phone) -> M
     )
 
 
-@pytest.mark.parametrize("kind", [MediaKind.VOICE, MediaKind.DOCUMENT])
+@pytest.mark.parametrize("kind", [MediaKind.VOICE, MediaKind.DOCUMENT, MediaKind.VIDEO_NOTE])
 async def test_a_file_is_forwarded(gateway: Gateway, name: str, kind: MediaKind) -> None:
     """Whoever gets it opens the same file, shown as the same kind."""
     shop, ben = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()

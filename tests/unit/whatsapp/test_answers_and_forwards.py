@@ -128,6 +128,7 @@ def answer_and_forward(message: Any) -> None:
     again = said(e2e.Message.FromString(made.SerializeToString()), PEOPLE)
     assert again is not None
     assert again.content["kind"] == passed_on["kind"]
+    assert again.content.get("video_note") == passed_on.get("video_note")
 
 
 @pytest.mark.parametrize("field", _FIELDS, ids=lambda field: field.name)

@@ -18,9 +18,10 @@ def _compose(content: Content, composing: Composing) -> Any:
         viewOnce=is_view_once or None,
         contextInfo=composing.context,
     )
+    shown = {_field_of(content): video}  # what is forwarded may be a note
     if is_view_once:
-        return wrapped(library, "viewOnceMessageV2", videoMessage=video)
-    return library.Message(videoMessage=video)
+        return wrapped(library, "viewOnceMessageV2", **shown)
+    return library.Message(**shown)
 
 
 def _quote(content: Content, composing: Composing) -> Any:
@@ -28,8 +29,11 @@ def _quote(content: Content, composing: Composing) -> Any:
     video = library.VideoMessage(
         **outline, caption=content.get("caption"), gifPlayback=content.get("gif") or None
     )
-    field = "ptvMessage" if content.get("video_note") else "videoMessage"
-    return library.Message(**{field: video})
+    return library.Message(**{_field_of(content): video})
+
+
+def _field_of(content: Content) -> str:
+    return "ptvMessage" if content.get("video_note") else "videoMessage"
 
 
 def _video(value: Any, people: People) -> Converted:
