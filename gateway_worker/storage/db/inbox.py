@@ -138,7 +138,7 @@ class PostgresInboxStore:
         lent = (
             self._database.transaction(doing, lock_seconds=BRIEF_LOCK_SECONDS)
             if briefly
-            else self._database.direct(doing)
+            else self._database.direct(doing, again=True)
         )
         try:
             async with lent as connection:

@@ -154,7 +154,7 @@ class PostgresChangeStore:
         if plan is None:
             return False
         try:
-            async with self._database.direct("committing changes") as connection:
+            async with self._database.direct("committing changes", again=True) as connection:
                 return await self._fast_path.write(connection, plan, steps)
         except PermanentError:  # nothing is written: which of them is refused shows the other way
             return False

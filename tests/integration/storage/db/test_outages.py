@@ -333,6 +333,45 @@ async def test_the_use_of_the_pool_is_known(database: Database) -> None:
     assert both.limit >= 2
 
 
+async def test_a_connection_stays_with_what_is_done_again(database: Database) -> None:
+    """It goes from block to block without the pool; one that has died meanwhile is replaced."""
+    async with database.direct("doing it", again=True) as first:
+        pass
+    lent = database.pool.used
+    async with (
+        database.direct("doing it", again=True) as second,
+        database.direct("doing it", again=True) as beside,
+    ):
+        pass
+    beside.terminate()  # the first that is given back is kept
+    async with database.direct("doing it", again=True) as third:
+        assert await third.fetchval("SELECT 1") == 1
+
+    assert lent == 1
+    assert second is first
+    assert beside not in (second, third)
+
+
+async def test_a_connection_stays_for_a_moment(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After that it goes the usual way, on which old ones are replaced."""
+    monkeypatch.setattr("gateway_worker.storage.db.database.KEPT_SECONDS", 0.0)
+    async with database.direct("doing it", again=True):
+        pass
+
+    assert database.pool.used == 0
+
+
+async def test_a_small_pool_keeps_no_connection(database_url: str) -> None:
+    """There it would be missed by the others."""
+    async with opened(database_url, pool_size=2, pool_overflow=0) as database:
+        async with database.direct("doing it", again=True):
+            pass
+
+        assert database.pool.used == 0
+
+
 async def test_a_silent_host_does_not_keep_the_others_from_being_asked(
     database: Database, database_url: str, proxy: TcpProxy
 ) -> None:
