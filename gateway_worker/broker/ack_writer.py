@@ -22,13 +22,19 @@ class AckWriter:
     Args:
         channel: Where it is to be said. Tags are valid there and nowhere else.
         on_settled: Told the tag of each message that is done with.
+        linger_seconds: For how long what is to be said may gather.
     """
 
     def __init__(
-        self, *, channel: Channel, on_settled: Callable[[int], None] | None = None
+        self,
+        *,
+        channel: Channel,
+        on_settled: Callable[[int], None] | None = None,
+        linger_seconds: float = 0.0,
     ) -> None:
         self._channel = channel
         self._on_settled = on_settled
+        self._linger_seconds = linger_seconds
         self._pending: list[Frame] = []
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -59,6 +65,8 @@ class AckWriter:
         """Send what gathers, for as long as the channel lives."""
         while True:
             await self._wake.wait()
+            if self._linger_seconds:
+                await asyncio.sleep(self._linger_seconds)
             await self.flush()
 
     async def flush(self) -> None:

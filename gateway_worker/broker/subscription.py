@@ -49,6 +49,10 @@ _TURNS_OF_A_CALLBACK = 10
 MISSING_PAUSE_SECONDS = 5.0
 """How often a queue is looked for that its owner has not declared."""
 
+_ACK_SECONDS = 0.02
+"""Acknowledgements gather for so long, for nobody waits for one: each is work for worker and broker
+alike, and for a quorum queue a write to the disk. They take no room in a prefetch of that many."""
+_WIDE = 64
 _NOT_ALONE_PAUSE_SECONDS = 0.2
 """Between two looks at whether a consumer may be replaced by now."""
 
@@ -212,7 +216,11 @@ class Subscription:
 
     async def _serve(self, channel: Channel) -> None:
         channel.on_consumer_cancelled(self._on_cancelled)
-        acks = AckWriter(channel=channel, on_settled=partial(self._on_settled, channel))
+        acks = AckWriter(
+            channel=channel,
+            on_settled=partial(self._on_settled, channel),
+            linger_seconds=_ACK_SECONDS if self._prefetch.size >= _WIDE else 0.0,
+        )
         self._tag, self._channel, self._acks = None, channel, acks
         self._redelivered = RedeliveryBuffer()
         self._redelivered.is_done = not self._keeps_order
