@@ -19,9 +19,9 @@ deferred = preload()
 import gateway_worker.whatsapp.host.run, gateway_worker.whatsapp.host.zygote
 ours = {name for name in sys.modules if name.startswith("gateway_worker")}
 allowed = ("gateway_worker.whatsapp", "gateway_worker.host_protocol")
-allowed += ("gateway_worker.runtime.forking",)
+allowed += ("gateway_worker.runtime.forking", "gateway_worker.runtime.seccomp")
 shared = {"gateway_worker", "gateway_worker.runtime", "gateway_worker.runtime.confinement"}
-shared |= {"gateway_worker.runtime.memory"}
+shared |= {"gateway_worker.runtime.memory", "gateway_worker.runtime.lease_clock"}
 assert all(name in shared or name.startswith(allowed) for name in ours), ours
 assert "gateway_worker.runtime.forking.client" not in ours
 assert not {"pydantic", "structlog", "gateway_contracts"} & set(sys.modules)

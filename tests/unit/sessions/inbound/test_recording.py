@@ -298,7 +298,7 @@ def ringing(record: int, *, call_id: str = "C1") -> Event:
         "creator": CHAT,
         "timestamp": NOW.isoformat(),
     }
-    return event("wa.call.received.v1", data, record=record)
+    return event("wa.call.received.v1", data, record=record, identity=call_id)
 
 
 def of_a_moment(*, call_id: str = "C1", seconds: float = 60.0) -> VolatileEvent:
