@@ -24,15 +24,23 @@ TAKE_SECONDS = 20.0
 
 
 class WatchedOutbox(OutboxStore):
-    """The outbox table; counts how often it was read."""
+    """The outbox table.
+
+    Attributes:
+        reads: How often it was read.
+        may_read: While this is not set a read waits.
+    """
 
     def __init__(self, store: PostgresOutboxStore) -> None:
         self._store = store
         self.reads = 0
+        self.may_read = asyncio.Event()
+        self.may_read.set()
 
     async def pending(self, *, after: int, limit: int) -> Sequence[OutboxRow]:
         """Read and count."""
         self.reads += 1
+        await self.may_read.wait()
         return await self._store.pending(after=after, limit=limit)
 
     async def pending_of(

@@ -159,3 +159,29 @@ async def test_what_was_committed_before_others_and_is_offered_behind_them_is_to
         await life.stop()
 
     assert by_session(await backend.take_all()) == {"s0": [1, 2], "s1": [1]}
+
+
+async def test_a_read_that_takes_its_time_does_not_overtake_what_is_offered_meanwhile(
+    database: Database, settings: BrokerSettings, backend: Backend
+) -> None:
+    """It may find what came after that, whose answer was lost, and has begun behind it."""
+    changes = PostgresChangeStore(database=database, worker_id=WORKER)
+    async with living(database, settings) as life:
+        await eventually(lambda: life.outbox.reads > 0, reason="it has looked at the table")
+        await eventually(lambda: not life.relay.is_behind, reason="it has read it")
+        names = ("s0", "s1", "s2", "s3")
+        lost, *others = await changes.commit([message(1, session=name) for name in names])
+        life.relay.offer(others[0].rows)
+        life.outbox.may_read.clear()
+        reads = life.outbox.reads
+        life.relay.offer(others[2].rows)
+        life.relay.offer(others[1].rows)
+        await eventually(lambda: life.outbox.reads > reads, reason="it reads behind the first two")
+        life.relay.offer(lost.rows)
+        life.relay.offer(rows_of(await changes.commit([message(2, session="s0")])))
+        life.outbox.may_read.set()
+        await life.until_published()
+        await life.stop()
+
+    arrived = by_session(await backend.take_all())
+    assert arrived == {"s0": [1, 2], "s1": [1], "s2": [1], "s3": [1]}
