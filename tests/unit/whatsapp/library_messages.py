@@ -3,7 +3,10 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -20,6 +23,20 @@ def load(module: str) -> Any:
 
 events = load("Neonize_pb2")
 e2e = load("waE2E.WAWebProtobufsE2E_pb2")
+
+
+@contextmanager
+def only_messages() -> Iterator[None]:
+    """Let modules of hosts be imported that need the library's messages and nothing else of it."""
+    assert "neonize" not in sys.modules
+    names = {"neonize": ModuleType("neonize"), "neonize.proto": ModuleType("neonize.proto")}
+    sys.modules.update(names | {"neonize.proto.Neonize_pb2": events})
+    try:
+        yield
+    finally:
+        for name in (*names, "neonize.proto.Neonize_pb2"):
+            del sys.modules[name]
+
 
 LID, PHONE, GROUP = "lid", "s.whatsapp.net", "g.us"
 

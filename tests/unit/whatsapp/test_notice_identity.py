@@ -7,17 +7,19 @@ import pytest
 
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.people import People
-from gateway_worker.whatsapp.host.arriving import ARRIVING
-from gateway_worker.whatsapp.host.arriving.event import (
-    MOST_REPEATS,
-    as_nothing,
-    identified,
-    is_offline,
-    repeats_flag,
-)
 from gateway_worker.whatsapp.host.repeats import Repeats
 from tests.support.arrivals import InboundNotice, through
-from tests.unit.whatsapp.library_messages import LID, events, jid
+from tests.unit.whatsapp.library_messages import LID, events, jid, only_messages
+
+with only_messages():
+    from gateway_worker.whatsapp.host.arriving import ARRIVING
+    from gateway_worker.whatsapp.host.arriving.event import (
+        MOST_REPEATS,
+        as_nothing,
+        identified,
+        is_offline,
+        repeats_flag,
+    )
 
 JOINED, CHANGED, PICTURE, IDENTITY, CALL, ENDED = 21, 22, 23, 24, 36, 42
 CLUB = jid("120363025550100001", "g.us")
