@@ -283,7 +283,7 @@ class Executor:
 
     def _is_last(self, command: Command, error: RetryableError, backoff: Backoff, run: Run) -> bool:
         """Whether a command has been tried often, or for a connection long enough."""
-        if isinstance(error, SessionNotConnectedError):
+        if isinstance(error, SessionNotConnectedError) and error.attempts is None:
             return self._manager.registry.seconds_to_connect(command.subject, run.arrived) <= 0
         seconds = time.monotonic() - run.began
         return self._attempts.retry_policy.is_over(

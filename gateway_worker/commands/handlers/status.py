@@ -42,6 +42,8 @@ from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.chats import STATUS_CHAT
 from gateway_worker.sessions.session.session import Session
 
+ASK_SECONDS: Final = 15.0
+"""How long WhatsApp may take to say who would see a post: other questions wait meanwhile."""
 _ARRIVING: Final[TypeAdapter[Content]] = TypeAdapter(Content)
 
 Posting = StatusPost | StatusDelete
@@ -84,7 +86,10 @@ async def delete(context: Context, command: StatusDelete) -> Effect:
 async def audience(context: Context, command: StatusGetAudience) -> Effect:
     """Ask who would see a post."""
     session = await context.manager.find(command.subject)
-    found = await session.request(PrepareAudience(count=0), seconds=context.seconds_left())
+    left = context.seconds_left()
+    found = await session.request(
+        PrepareAudience(count=0), seconds=ASK_SECONDS if left is None else min(left, ASK_SECONDS)
+    )
     result = StatusViewers(audience=StatusAudience(found.setting), recipients=found.recipients)
     return Effect(result=result, session=session)
 

@@ -136,6 +136,13 @@ async def the_account_is_unlinked(asking: Asking, shop: Phone) -> None:
     assert await asking.refused("session.logout") is ErrorCode.SESSION_NOT_LINKED
 
 
+async def without_a_name_nothing_is_shown(asking: Asking) -> None:
+    """That is told at once: what the session shows after it must not wait for a name."""
+    nameless = await asking.gateway.fail(asking.command("presence.set", state="available"))
+    assert nameless.data.error.code is ErrorCode.NOT_ATTEMPTED
+    assert nameless.data.attempts == 1
+
+
 async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     """That it has read and writes, its profile, and after how long its messages disappear."""
     shop, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
@@ -169,6 +176,7 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     changed = await asking.ask("privacy.set", setting="last_seen", value="nobody")
     assert changed["settings"] == settings | {"last_seen": "nobody"}
 
+    await without_a_name_nothing_is_shown(asking)
     await shop.share_keys()
     await asking.ask("profile.set", push_name="Corner Shop")
     await asking.ask("presence.set", state="available")
