@@ -12,7 +12,14 @@ from gateway_worker.broker.topology import QueueState
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS, LocalRabbitMq
 from gateway_worker.errors import DependencyError
-from tests.integration.broker.support import WORKER, Backend, Mill, consuming, row
+from tests.integration.broker.support import (
+    WORKER,
+    Backend,
+    Mill,
+    consuming,
+    eventually_depth,
+    row,
+)
 from tests.support.eventually import eventually
 from tests.support.pacing import pace
 from tests.support.services import random_name
@@ -142,7 +149,7 @@ async def test_a_broker_short_of_memory_blocks_publishing_and_nothing_else(
         await own_backend.send("s1 3")
         await eventually(lambda: mill.executed == ["s1 1", "s1 2", "s1 3"])
         assert broker.stats().resubscribed == 0
-    assert await own_backend.depth(own_settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(own_backend, own_settings.topology.worker_queue(WORKER), 0)
 
 
 async def test_closing_does_not_wait_for_a_frozen_broker(

@@ -65,7 +65,7 @@ async def test_each_command_is_executed_once_and_in_order_over_lost_connections(
         assert executed_twice(mill.executed) == []
         assert out_of_order(mill.executed) == []
         assert sorted(mill.executed) == sorted(bodies)
-    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
     assert await backend.depth(settings.topology.dead_commands) == 0
 
 
@@ -95,7 +95,7 @@ async def test_acknowledging_on_a_dying_connection_ends(
         # What comes again may come later than that: the broker has to notice the dead connection.
         await eventually(lambda: broker.stats().acknowledged_again == PREFETCH)
         assert executed_twice(mill.executed) == []
-    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
 
 
 async def test_a_command_in_work_takes_the_handle_of_its_redelivery(
@@ -123,7 +123,7 @@ async def test_a_command_in_work_takes_the_handle_of_its_redelivery(
         assert mill.executed == ["s1 1", "s1 2"]
         assert broker.stats().settle_failures == 0
         assert broker.stats().reconnects == 2  # a second acknowledgement would have cost a third
-    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
 
 
 async def test_a_command_published_twice_is_executed_once_while_it_is_in_work(
@@ -145,7 +145,7 @@ async def test_a_command_published_twice_is_executed_once_while_it_is_in_work(
         await eventually(lambda: consumer.in_flight == 0)
 
         assert mill.executed == ["s1 1"]
-    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
 
 
 async def test_a_command_published_again_later_is_handed_on_again(
@@ -192,7 +192,7 @@ async def test_a_command_without_an_id_is_handed_on(
         for _ in range(2):
             await raw.basic_publish(b"s1 1", exchange=settings.topology.commands, routing_key="s1")
         await eventually(lambda: len(mill.executed) == 2 and consumer.in_flight == 0)
-    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
 
 
 async def test_a_deleted_queue_is_declared_bound_and_consumed_again(
@@ -233,7 +233,7 @@ async def test_what_was_in_hand_of_a_deleted_queue_takes_no_room_in_the_next(
         for delivery in mill.accepted:
             await delivery.settle(Settlement.ACK)
         await eventually(lambda: consumer.in_flight == 0)
-    assert await backend.depth(queue) == 0
+    await eventually_depth(backend, queue, 0)
 
 
 async def test_a_consumer_that_is_silently_gone_is_noticed(

@@ -7,7 +7,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import FieldError
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
-from tests.integration.broker.support import WORKER, Backend, Mill, consuming
+from tests.integration.broker.support import WORKER, Backend, Mill, consuming, eventually_depth
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
@@ -26,7 +26,7 @@ async def bury(delivery: Delivery) -> None:
 async def dead(backend: Backend, settings: BrokerSettings) -> AbstractIncomingMessage:
     """Take the one dead letter."""
     (message,) = await backend.take(settings.topology.dead_commands, 1)
-    assert await backend.depth(settings.topology.worker_queue(WORKER)) == 0
+    await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
     return message
 
 

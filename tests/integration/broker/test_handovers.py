@@ -345,7 +345,7 @@ async def test_suspending_gives_back_everything_until_the_worker_is_reinstated(
 
         assert [body for body in bodies(mill.accepted) if body != "nobody 1"] == numbered(100)
         assert broker.stats().reattached == 0
-    assert await backend.depth(queue) == 0
+    await eventually_depth(backend, queue, 0)
 
 
 async def test_unbinding_from_another_worker_needs_neither_binding_nor_queue(

@@ -76,7 +76,7 @@ async def test_a_file_is_there_when_it_is_told(
             assert answer.content_type == "image/jpeg"
         assert [row.sequence for row in desk.events] == [1, 2]
         assert desk.counted.fetched == [len(SMALL)]
-        assert desk.arriving.service.waiting == 0
+        await eventually(lambda: desk.arriving.service.waiting == 0)
 
 
 async def test_a_large_file(place: Place) -> None:
@@ -121,7 +121,7 @@ async def test_what_cannot_be_had(
         assert (media.error.code, media.error.recoverable) == (code, False)
         assert desk.counted.failed == [code]
         assert await desk.object(key_of(SMALL)) is None
-        assert desk.arriving.service.waiting == 0
+        await eventually(lambda: desk.arriving.service.waiting == 0)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ async def test_what_nobody_can_get(place: Place) -> None:
             if isinstance(failure.value, RateLimitedError):
                 assert failure.value.retry_after_seconds == 7
         assert desk.told() == []
-        assert desk.arriving.service.waiting == 0
+        await eventually(lambda: desk.arriving.service.waiting == 0)
 
 
 async def test_off(place: Place) -> None:
@@ -390,7 +390,7 @@ async def test_a_session_that_is_deleted(place: Place) -> None:
         with pytest.raises(DependencyError):
             await desk.arriving.service.get("s", media_id)
 
-        assert desk.arriving.service.waiting == 0
+        await eventually(lambda: desk.arriving.service.waiting == 0)
         assert await desk.object(key_of(SMALL)) is None
         assert await desk.object(key_of(SMALL, "t")) == SMALL
         assert await place.objects.delete_prefix("media/s/") == 0

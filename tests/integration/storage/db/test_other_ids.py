@@ -239,7 +239,7 @@ async def test_it_resolves_an_uncertain_send_that_a_disk_has_named(
     assert events[0].data.evidence is Evidence.RECEIPT
     assert isinstance(events[0].data.result, SentInfo)
     assert (events[0].data.result.message_id, events[0].data.result.chat) == ("M1", CHAT)
-    assert await PostgresHistoryStore(database=database).ids_of("s", LID) == [LID]
+    assert await PostgresHistoryStore(database=database).ids_of("s", LID) == (LID,)
 
 
 @pytest.mark.parametrize(
