@@ -8,18 +8,14 @@ it cannot be posted to some of them now and to the others later.
 
 import asyncio
 import time
-from typing import Final
 
 from gateway_contracts import StatusDelete, StatusPost, StatusProgress, StatusProgressData
 from gateway_worker.commands.attachment_upload import AttachmentUpload
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.errors import UnsupportedError
-from gateway_worker.host_protocol.methods.status import Audience, PrepareAudience
+from gateway_worker.host_protocol.methods.status import AT_ONCE, Audience, PrepareAudience
 from gateway_worker.sessions.changes import Change, source_of
 from gateway_worker.sessions.session.session import Session
-
-AT_ONCE: Final = 100
-"""Of how many people the devices are asked for in one query."""
 
 
 class StatusPreparation(Preparation):

@@ -1,8 +1,13 @@
 """Status posts, and who sees them."""
 
+from typing import Final
+
 from gateway_worker.host_protocol.methods.messages import SendMessage
 from gateway_worker.host_protocol.methods.method import Effect, HostLane, Method, WhenLate
 from gateway_worker.host_protocol.wire import Answer
+
+AT_ONCE: Final = 100
+"""Of how many people the devices are asked for in one query."""
 
 
 class Audience(Answer, frozen=True, kw_only=True, tag="audience"):
@@ -62,7 +67,7 @@ class PrepareAudience(Method[Audience], frozen=True, kw_only=True, tag="status.a
     timeout_seconds = 60.0
 
     begin: int = 0
-    count: int = 100
+    count: int = AT_ONCE
 
 
 StatusCall = PostStatus | PrepareAudience

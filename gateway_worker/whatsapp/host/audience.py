@@ -10,15 +10,11 @@ the server has named no device it does not say either: it posts to the others, o
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from gateway_worker.host_protocol.methods.status import Audience, PostStatus
+from gateway_worker.host_protocol.methods.status import AT_ONCE, Audience, PostStatus
 from gateway_worker.whatsapp.convert.audience import StatusSetting
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, without_device
 from gateway_worker.whatsapp.host.native import Library
-
-AT_ONCE: Final = 100
-"""Of how many people the devices are asked for in one query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

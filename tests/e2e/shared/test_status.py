@@ -23,7 +23,7 @@ from gateway_contracts import (
     StatusViewers,
     TextContent,
 )
-from gateway_worker.commands.status_preparation import AT_ONCE
+from gateway_worker.host_protocol.methods.status import AT_ONCE
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.harness import Gateway
 from tests.support import samples
