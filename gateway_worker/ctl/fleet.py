@@ -32,7 +32,7 @@ async def list_sessions(
     rows = [_session(line, patience) for line in shown]
     _print(rows, "there are no such sessions", json=json)
     if stranded := sum(row["runs"] == _NOBODY for row in rows):
-        complain(f"{stranded} of these no worker can run: theirs is gone; see the README")
+        complain(f"{stranded} of these no worker can run: theirs is gone; see deploy/README.md")
     if len(lines) > len(shown):
         complain("more are not shown; see --limit")
     return 0

@@ -149,10 +149,18 @@ OPTIONS = {
 """What the help of a command has to tell, beside what the texts name."""
 
 
+TEXTS = (
+    "README.md",
+    "contracts/README.md",
+    "docs/measurements.md",
+    ".github/CONTRIBUTING.md",
+)
+
+
 def named_in_texts() -> dict[str, set[str]]:
     """Return the commands, and their options, that people are told to type."""
     named: dict[str, set[str]] = {}
-    for name in ("README.md", "contracts/README.md", ".github/CONTRIBUTING.md"):
+    for name in TEXTS:
         text = (CHECKOUT / name).read_text()
         for command, rest in re.findall(r"\./dev ([a-z]+)([^`\n#]*)", text):
             named.setdefault(command, set()).update(re.findall(r"--[a-z-]+", rest))
