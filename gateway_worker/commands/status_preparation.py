@@ -13,7 +13,7 @@ from gateway_contracts import StatusDelete, StatusPost, StatusProgress, StatusPr
 from gateway_worker.commands.attachment_upload import AttachmentUpload
 from gateway_worker.commands.preparation import Preparation
 from gateway_worker.errors import UnsupportedError
-from gateway_worker.host_protocol.methods.status import AT_ONCE, Audience, PrepareAudience
+from gateway_worker.host_protocol.methods.status import AT_ONCE, Audience, PrepareAudience, Reach
 from gateway_worker.sessions.changes import Change, source_of
 from gateway_worker.sessions.session.session import Session
 
@@ -29,8 +29,7 @@ class StatusPreparation(Preparation):
     Attributes:
         upload: As above.
         audience: Who is to see it, once that is known.
-        devices: How many devices they have, as far as that is known.
-        without_devices: Who of them has none that WhatsApp names.
+        reach: Whom it reaches, as far as that is known.
     """
 
     def __init__(
@@ -44,8 +43,7 @@ class StatusPreparation(Preparation):
         self._at_once = at_once
         self.upload = upload
         self.audience: Audience | None = None
-        self.devices = 0
-        self.without_devices: tuple[str, ...] = ()
+        self.reach = Reach()
 
     @property
     def is_ready(self) -> bool:
@@ -81,8 +79,8 @@ class StatusPreparation(Preparation):
         call = PrepareAudience(begin=0 if before is None else before.prepared, count=self._at_once)
         found = await session.request(call)
         if before is None:
-            self.devices, self.without_devices = 0, ()
-        elif found.looked_up_by != before.looked_up_by or found.prepared <= before.prepared:
+            self.reach = Reach()
+        elif not found.reach.continues(self.reach) or found.prepared <= before.prepared:
             self.audience = None
             return
         if found.recipients == 0:
@@ -91,8 +89,7 @@ class StatusPreparation(Preparation):
                 "a name, or shows its status to nobody"
             )
         self.audience = found
-        self.devices += found.devices
-        self.without_devices += found.without_devices
+        self.reach = self.reach.and_then(found.reach)
         if not self._is_known:
             session.record(
                 Change(

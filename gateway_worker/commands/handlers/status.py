@@ -113,14 +113,7 @@ async def message_of_uncertain(
 def _call(
     ready: StatusPreparation, content: dict[str, Any], attachment: Attachment | None = None
 ) -> PostStatus:
-    return PostStatus(
-        to=STATUS_CHAT,
-        content=content,
-        attachment=attachment,
-        devices=ready.devices,
-        without_devices=ready.without_devices,
-        looked_up_by=ready.audience.looked_up_by if ready.audience else "",
-    )
+    return PostStatus(to=STATUS_CHAT, content=content, attachment=attachment, reach=ready.reach)
 
 
 def _prepared(context: Context) -> StatusPreparation:

@@ -4,10 +4,42 @@ from typing import Final
 
 from gateway_worker.host_protocol.methods.messages import SendMessage
 from gateway_worker.host_protocol.methods.method import Effect, HostLane, Method, WhenLate
-from gateway_worker.host_protocol.wire import Answer
+from gateway_worker.host_protocol.wire import Answer, Wire
 
 AT_ONCE: Final = 100
 """Of how many people the devices are asked for in one query."""
+
+
+class Reach(Wire, frozen=True, kw_only=True):
+    """Whom a post reaches, as far as their devices were looked up.
+
+    Attributes:
+        devices: How many devices those have who were looked up.
+        without_devices: Those among them of whom WhatsApp names none, as JIDs: they have no account
+            any more, or it has refused to say.
+        looked_up_by: By which client; another one knows no devices yet.
+    """
+
+    devices: int = 0
+    without_devices: tuple[str, ...] = ()
+    looked_up_by: str = ""
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether there are people who would see it, and none of them can be written to."""
+        return not self.devices and bool(self.without_devices)
+
+    def continues(self, before: "Reach") -> bool:
+        """Whether the same client has looked up this and what was before."""
+        return self.looked_up_by == before.looked_up_by
+
+    def and_then(self, more: "Reach") -> "Reach":
+        """Return this together with what a further look-up of the same client has found."""
+        return Reach(
+            devices=self.devices + more.devices,
+            without_devices=self.without_devices + more.without_devices,
+            looked_up_by=more.looked_up_by,
+        )
 
 
 class Audience(Answer, frozen=True, kw_only=True, tag="audience"):
@@ -17,18 +49,13 @@ class Audience(Answer, frozen=True, kw_only=True, tag="audience"):
         setting: What the account's phone is set to, by the contract's name.
         recipients: How many people that are now, the account itself not counted.
         prepared: After how many of them the look-up of devices has come.
-        devices: How many devices those have that were looked up in this part.
-        without_devices: Those among them of whom WhatsApp names none, as JIDs: they have no account
-            any more, or it has refused to say.
-        looked_up_by: By which client; another one knows no devices yet.
+        reach: What this part of the look-up has found.
     """
 
     setting: str
     recipients: int
     prepared: int
-    devices: int = 0
-    without_devices: tuple[str, ...] = ()
-    looked_up_by: str = ""
+    reach: Reach = Reach()
 
 
 class PostStatus(SendMessage, frozen=True, kw_only=True, tag="status.post"):
@@ -38,16 +65,13 @@ class PostStatus(SendMessage, frozen=True, kw_only=True, tag="status.post"):
     sends nothing else. It has minutes, for there may be thousands.
 
     Attributes:
-        devices: How many devices a look-up has found for those who see it.
-        without_devices: Those for whom it has found none, as JIDs; they are asked about again.
-        looked_up_by: Which client has looked them up; for another one they all are looked up now.
+        reach: What a look-up has found for those who see it. Those without devices are asked about
+            again, and all of them where another client has looked.
     """
 
     timeout_seconds = 600.0
 
-    devices: int = 0
-    without_devices: tuple[str, ...] = ()
-    looked_up_by: str = ""
+    reach: Reach = Reach()
 
 
 class PrepareAudience(Method[Audience], frozen=True, kw_only=True, tag="status.audience"):

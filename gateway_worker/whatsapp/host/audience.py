@@ -9,30 +9,11 @@ the server has named no device it does not say either: it posts to the others, o
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from gateway_worker.host_protocol.methods.status import AT_ONCE, Audience, PostStatus
+from gateway_worker.host_protocol.methods.status import AT_ONCE, Audience, PostStatus, Reach
 from gateway_worker.whatsapp.convert.audience import StatusSetting
 from gateway_worker.whatsapp.convert.people import PHONE_SERVER, without_device
 from gateway_worker.whatsapp.host.native import Library
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """Whom a post reaches.
-
-    Attributes:
-        devices: How many devices they have.
-        without_devices: Who sees the posts and has none that WhatsApp names, as JIDs.
-    """
-
-    devices: int = 0
-    without_devices: tuple[str, ...] = ()
-
-    @property
-    def is_nobody(self) -> bool:
-        """Whether there are people who would see it, and none of them can be written to."""
-        return not self.devices and bool(self.without_devices)
 
 
 class AudienceLookUp:
@@ -63,14 +44,16 @@ class AudienceLookUp:
         if begin == 0:
             setting, people = self._now()
             if not count:
-                return self._part(setting, recipients=len(people), prepared=0, reach=Reach())
+                return Audience(setting=setting.name, recipients=len(people), prepared=0)
             self._setting, self._people = setting, people
         some, recipients = self._people[begin : begin + count], len(self._people)
         reach = self._reach(some)
         prepared = min(begin + len(some), recipients)
         if prepared == recipients:  # nobody asks for more; who does all the same begins anew
             self._people = ()
-        return self._part(self._setting, recipients=recipients, prepared=prepared, reach=reach)
+        return Audience(
+            setting=self._setting.name, recipients=recipients, prepared=prepared, reach=reach
+        )
 
     def reach(self, post: PostStatus) -> Reach:
         """Return whom a post reaches: what its look-up has found, and what is found now.
@@ -78,20 +61,12 @@ class AudienceLookUp:
         Raises:
             Exception: As the library says.
         """
-        if post.looked_up_by != self._name:
+        if post.reach.looked_up_by != self._name:
             return self._reach(self._now()[1])
-        now = self._reach(post.without_devices)
-        return Reach(devices=post.devices + now.devices, without_devices=now.without_devices)
-
-    def _part(
-        self, setting: StatusSetting, *, recipients: int, prepared: int, reach: Reach
-    ) -> Audience:
-        return Audience(
-            setting=setting.name,
-            recipients=recipients,
-            prepared=prepared,
-            devices=reach.devices,
-            without_devices=reach.without_devices,
+        now = self._reach(post.reach.without_devices)
+        return Reach(
+            devices=post.reach.devices + now.devices,
+            without_devices=now.without_devices,
             looked_up_by=self._name,
         )
 
@@ -104,7 +79,7 @@ class AudienceLookUp:
             users = {without_device(one) for one in found}
             devices += len(found)
             without += [one for one in some if users.isdisjoint(self._ids_of(one))]
-        return Reach(devices=devices, without_devices=tuple(without))
+        return Reach(devices=devices, without_devices=tuple(without), looked_up_by=self._name)
 
     def _ids_of(self, person: str) -> tuple[str, ...]:
         lid = self._library.lid_of(person) if person.endswith(f"@{PHONE_SERVER}") else None

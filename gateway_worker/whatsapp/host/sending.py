@@ -19,6 +19,7 @@ from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.journal_format import Acknowledgement, Rejection
 from gateway_worker.host_protocol.methods.messages import Chats, FindChats, SendMessage, Sent
+from gateway_worker.host_protocol.methods.status import Reach
 from gateway_worker.whatsapp.convert.failures import (
     ONE_MORE,
     query_failure,
@@ -33,7 +34,7 @@ from gateway_worker.whatsapp.convert.recipients import (
     is_person,
     recipient,
 )
-from gateway_worker.whatsapp.host.audience import AudienceLookUp, Reach
+from gateway_worker.whatsapp.host.audience import AudienceLookUp
 from gateway_worker.whatsapp.host.compose import compose, secret_of
 from gateway_worker.whatsapp.host.left_out import Remarks, SendRemarks
 from gateway_worker.whatsapp.host.native import Library

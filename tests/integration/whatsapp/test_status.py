@@ -1,10 +1,14 @@
 """Status posts of the real library: who sees them, and what is known of their devices."""
 
-import msgspec
 import pytest
 
 from gateway_worker.errors import RateLimitedError, UpstreamTimeoutError
-from gateway_worker.host_protocol.methods.status import Audience, PostStatus, PrepareAudience
+from gateway_worker.host_protocol.methods.status import (
+    Audience,
+    PostStatus,
+    PrepareAudience,
+    Reach,
+)
 from gateway_worker.host_protocol.settings import HostSettings
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal, RefusalShape
 from tests.integration.whatsapp.stage import Account, Stage
@@ -19,14 +23,10 @@ DEVICES = "usync/message"
 
 def posting(text: str, found: Audience | None = None) -> PostStatus:
     """Post a text to those whom a look-up has found, or who are to be looked up then."""
-    call = PostStatus(to=STATUS, content={"kind": "text", "text": text})
-    if found is None:
-        return call
-    return msgspec.structs.replace(
-        call,
-        devices=found.devices,
-        without_devices=found.without_devices,
-        looked_up_by=found.looked_up_by,
+    return PostStatus(
+        to=STATUS,
+        content={"kind": "text", "text": text},
+        reach=Reach() if found is None else found.reach,
     )
 
 
@@ -52,13 +52,18 @@ async def test_who_sees_the_posts_is_looked_up_in_parts(stage: Stage) -> None:
     await account.resume()
     late = await looked_up(account, begin=1, count=1)
 
-    by = first.looked_up_by
+    by = first.reach.looked_up_by
     assert [first, second] == [
-        Audience(setting="selected", recipients=2, prepared=count, devices=1, looked_up_by=by)
+        Audience(
+            setting="selected",
+            recipients=2,
+            prepared=count,
+            reach=Reach(devices=1, looked_up_by=by),
+        )
         for count in (1, 2)
     ]
     assert late.recipients == late.prepared == 0
-    assert late.looked_up_by != by
+    assert late.reach.looked_up_by != by
 
 
 async def test_contacts_that_the_phone_has_not_told(stage: Stage) -> None:
@@ -102,7 +107,8 @@ async def test_somebody_whose_devices_are_not_known(stage: Stage) -> None:
     found = await looked_up(account)
     sent = await account.host.request(posting("two", found))
 
-    assert (found.recipients, found.devices, found.without_devices) == (2, 1, (str(eve.jid),))
+    assert (found.recipients, found.reach.devices) == (2, 1)
+    assert found.reach.without_devices == (str(eve.jid),)
     assert sent.devices_left_out == 1
     assert [(await ben.next_message(timeout=30)).text for _ in range(2)] == ["one", "two"]
     assert len(eve.inbox) == 0
