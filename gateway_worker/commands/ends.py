@@ -208,9 +208,9 @@ class CommandEnds:
         epoch = self._manager.registry.epoch_of(command.subject)
         change = self._outcomes.failure(command, error, attempts=1, epoch=epoch)
         change = completed(change, delivery, command)
-        await self.bury(delivery, command.type, change, error, arrived=arrived)
+        await self.end_unexecuted(delivery, command.type, change, error, arrived=arrived)
 
-    async def bury(
+    async def end_unexecuted(
         self,
         delivery: Delivery,
         command_type: str,
@@ -218,35 +218,28 @@ class CommandEnds:
         error: ErrorBody,
         *,
         arrived: float,
+        settlement: Settlement = Settlement.DEAD,
     ) -> None:
-        """Announce a command's end if that is possible, and put it to the dead letters."""
-        await self._announce(end)
-        refusal = Refusal(
-            code=error.code, reason=error.detail or error.code, errors=tuple(error.errors)
-        )
-        await delivery.settle(Settlement.DEAD, refusal)
-        self._observe(command_type, error.code, Stopwatch(arrived=arrived))
+        """Announce an end that no execution has led to, if that is possible, and settle it.
 
-    async def turn_away(
-        self,
-        delivery: Delivery,
-        command_type: str,
-        end: Change | None,
-        error: ErrorBody,
-        *,
-        arrived: float,
-    ) -> None:
-        """Announce a command's end if that is possible, and keep nothing of it."""
-        await self._announce(end)
-        await delivery.settle(Settlement.ACK)
-        self._observe(command_type, error.code, Stopwatch(arrived=arrived))
-
-    async def _announce(self, end: Change | None) -> None:
+        Args:
+            delivery: Of what has ended.
+            command_type: What is counted.
+            end: What is told of it; None: nothing.
+            error: Why.
+            arrived: When it came, by the monotonic clock.
+            settlement: `ACK` keeps nothing of it, `DEAD` puts it to the dead letters.
+        """
         try:
             if end is not None:
                 await self._recorder.record(end)
         except Exception:  # whatever it was, it must not come again for that
             log.exception("command.end_not_recorded")
+        refusal = Refusal(
+            code=error.code, reason=error.detail or error.code, errors=tuple(error.errors)
+        )
+        await delivery.settle(settlement, refusal if settlement is Settlement.DEAD else None)
+        self._observe(command_type, error.code, Stopwatch(arrived=arrived))
 
 
 def _has_kept(entry: Entry) -> bool:

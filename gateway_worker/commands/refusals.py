@@ -31,7 +31,7 @@ class Refusals:
     Args:
         worker_id: This worker.
         manager: Its sessions.
-        ends: Announces refusals and buries what is refused.
+        ends: Announces refusals, and settles what is refused.
 
     Attributes:
         events_ignored: How many events came in as if they were commands.
@@ -81,11 +81,16 @@ class Refusals:
                 command_type=readable_id(delivery.message_type),
             )
         kind = rejected.command_type or "unreadable"
-        if isinstance(rejected, UnauthorizedError):
-            # No dead letter: who may not give commands would fill up those of everybody else.
-            await self._ends.turn_away(delivery, kind, refusal, error, arrived=arrived)
-            return
-        await self._ends.bury(delivery, kind, refusal, error, arrived=arrived)
+        # Who may not give commands would fill up the dead letters of everybody else.
+        is_kept = not isinstance(rejected, UnauthorizedError)
+        await self._ends.end_unexecuted(
+            delivery,
+            kind,
+            refusal,
+            error,
+            arrived=arrived,
+            settlement=Settlement.DEAD if is_kept else Settlement.ACK,
+        )
 
     def _may_tell(self, delivery: Delivery, rejected: CommandRejectedError) -> bool:
         """Whether a refusal may be told: whoever sends rubbish gets so many answers and no more."""
