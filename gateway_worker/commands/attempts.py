@@ -27,6 +27,7 @@ from gateway_worker.errors import (
     RetryableError,
     SessionNotConnectedError,
 )
+from gateway_worker.runtime.bounds import shortest
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.runtime.retry import Backoff, until_answered
 from gateway_worker.sessions.ownership.manager import SessionManager
@@ -166,9 +167,9 @@ class Attempts:
         work = asyncio.ensure_future(waiting)
         try:
             await self.put_back(command)
-            bounds = [limit for limit in (self.seconds_left(command), seconds) if limit is not None]
-            until = max(0.0, min(bounds)) if bounds else None
-            await turn.aside(work, seconds=until, passing=passing)
+            until = shortest(self.seconds_left(command), seconds)
+            bounded = None if until is None else max(0.0, until)
+            await turn.aside(work, seconds=bounded, passing=passing)
         finally:
             work.cancel()
 

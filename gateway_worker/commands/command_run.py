@@ -14,6 +14,7 @@ from gateway_worker.commands.pacing.pace import Pace
 from gateway_worker.commands.preparation import Preparing
 from gateway_worker.commands.stopwatch import Stopwatch
 from gateway_worker.errors import ExpiredError
+from gateway_worker.runtime.bounds import shortest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,8 +92,7 @@ class _Bounded:
     ) -> None:
         """Wait for something, for as long as there is time."""
         left = max(0.0, self._ends_at - time.monotonic())
-        most = left if seconds is None else min(seconds, left)
-        await self._turn.aside(waiting, seconds=most, passing=passing)
+        await self._turn.aside(waiting, seconds=shortest(left, seconds), passing=passing)
 
 
 class Alone:

@@ -15,6 +15,7 @@ from gateway_worker.errors import RateLimitedError
 from gateway_worker.host_protocol.methods.contacts import CheckContacts
 from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.runtime.bounds import shortest
 
 BATCH: Final = 50
 AT_ONCE: Final = 6
@@ -145,8 +146,7 @@ class NumberChecks:
         # When the last one would have ended if all had been asked with pauses between them.
         free_at = max(self._free_at.get(session_id, 0.0), now - burst)
         wait = max(0.0, free_at - now)
-        most = patience_seconds if seconds_left is None else min(patience_seconds, seconds_left)
-        if wait > most:
+        if wait > shortest(patience_seconds, seconds_left):
             raise RateLimitedError(
                 "the session has asked about very many numbers just now",
                 retry_after_seconds=wait,

@@ -14,6 +14,7 @@ from gateway_worker.host_protocol.envelope import Cancel, Request, Response, ToH
 from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.methods import Call, Result
 from gateway_worker.host_protocol.methods.method import Effect, Method, R, WhenLate
+from gateway_worker.runtime.bounds import shortest
 from gateway_worker.whatsapp.errors import error_of
 
 CANCEL_SECONDS: Final = 5.0
@@ -65,8 +66,7 @@ class PendingRequests:
         self._futures[number] = future
         if call.ends_host:
             self._ending.add(number)
-        most = call.timeout_seconds or self._timeout_seconds
-        seconds = most if seconds is None else min(most, seconds)
+        seconds = shortest(call.timeout_seconds or self._timeout_seconds, seconds)
         reserve = min(CANCEL_SECONDS, seconds / 2)
         loop = asyncio.get_running_loop()
         timers: list[asyncio.TimerHandle] = []

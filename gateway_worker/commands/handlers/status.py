@@ -37,6 +37,7 @@ from gateway_worker.host_protocol.media import Attachment
 from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.host_protocol.methods.status import PostStatus, PrepareAudience
 from gateway_worker.host_protocol.times import moment
+from gateway_worker.runtime.bounds import shortest
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
 from gateway_worker.sessions.chats import STATUS_CHAT
@@ -86,9 +87,8 @@ async def delete(context: Context, command: StatusDelete) -> Effect:
 async def audience(context: Context, command: StatusGetAudience) -> Effect:
     """Ask who would see a post."""
     session = await context.manager.find(command.subject)
-    left = context.seconds_left()
     found = await session.request(
-        PrepareAudience(count=0), seconds=ASK_SECONDS if left is None else min(left, ASK_SECONDS)
+        PrepareAudience(count=0), seconds=shortest(ASK_SECONDS, context.seconds_left())
     )
     result = StatusViewers(audience=StatusAudience(found.setting), recipients=found.recipients)
     return Effect(result=result, session=session)
