@@ -8,6 +8,10 @@ class SlotQueue:
 
     A tenant whose bulks go out of many sessions gets no more slots than one with a single session
     that waits as long. Sessions without a tenant are one party.
+
+    It knows turns only: how many slots there are changes with the load (`DeferredSlots`), and a
+    session waits here once, whatever it has to send. Where each has places and items of its own
+    there are `FairQueue` and `SharedPlaces`.
     """
 
     def __init__(self) -> None:

@@ -20,6 +20,9 @@ class SharedPlaces:
     One of several places is left to those that have none, so that nobody waits until one of the
     others, who has them all, is done with something.
 
+    For those who come for a place themselves, with their work, and may give up as they wait;
+    `FairQueue` is for work that is queued and taken by others.
+
     Args:
         count: How many there are.
     """

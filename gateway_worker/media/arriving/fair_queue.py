@@ -13,6 +13,9 @@ Item = TypeVar("Item")
 class FairQueue(Generic[Item]):
     """Items by session; owners that have some take turns, and among each one's sessions likewise.
 
+    For what a few workers take from one queue. `SharedPlaces` is for those who come for a place
+    themselves, wait for it, and may give up.
+
     Args:
         per_session: How many items of one session may be out at the same time.
         per_owner: How many of all sessions of one owner (see `places.owner_of`).
