@@ -15,6 +15,7 @@ from gateway_worker.commands.lanes import Passing
 from gateway_worker.commands.pacing.pace import Pace, Wait
 from gateway_worker.errors import GatewayError
 from gateway_worker.host_protocol.methods.chats import TYPING, ShowTyping
+from gateway_worker.runtime.bounds import shortest
 from gateway_worker.sessions.session.session import Session
 
 _DEFERRED_WAIT_SECONDS = 1.0
@@ -108,12 +109,11 @@ class Waits:
                 recipient=recipient,
                 created_at=session.created_at,
             )
-        bounds = (
+        longest = shortest(
             _DEFERRED_WAIT_SECONDS if run.is_deferred else pacer.longest_wait_seconds,
             self._attempts.seconds_left(command),
             run.seconds_left,
         )
-        longest = min(bound for bound in bounds if bound is not None)
         wait = await run.pace.next_wait(pacing, longest_seconds=longest)
         if wait is not None:
             session.check_connected()  # else there is nothing to wait for, and it would not wait
