@@ -47,7 +47,7 @@ class InterruptedRuns:
             UncertainError: It may have had its effect, and must not have it twice.
         """
         session = await self._manager.find(command.subject)
-        trace = await session.trace_of(
+        trace = await session.earlier_sends.trace_of(
             command.id,
             worker_id=entry.previous_worker,
             epoch=entry.previous_epoch,

@@ -44,8 +44,8 @@ class Waits:
     def _is_worth_waiting(needs: Needs, session: Session, run: Run) -> float:
         """Return for how many seconds a command may wait for its session before it is executed."""
         if needs is Needs.QR:
-            may_come = session.is_about_to_show_qr and not run.has_waited
-            return session.qr_wait_seconds if may_come else 0.0
+            may_come = session.qr.is_about_to_show and not run.has_waited
+            return session.qr.wait_seconds if may_come else 0.0
         return 0.0 if session.is_connected else session.seconds_to_connect(run.arrived)
 
     async def await_session(self, command: Command, run: Run) -> None:
@@ -61,7 +61,7 @@ class Waits:
         seconds = self._is_worth_waiting(needs, session, run)
         if seconds <= 0:
             return
-        waiting = session.until_qr() if needs is Needs.QR else session.until_connected()
+        waiting = session.qr.until_shown() if needs is Needs.QR else session.until_connected()
         began = time.monotonic()
         await self._attempts.suspended(
             command, waiting, run.turn, seconds=seconds, passing=Passing.LANE

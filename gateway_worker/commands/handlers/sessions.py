@@ -134,7 +134,7 @@ async def get_status(context: Context, command: SessionGetStatus) -> Effect:
 async def get_qr(context: Context, command: SessionGetQr) -> Effect:
     """Tell the QR code that can be scanned now."""
     session = await context.manager.find(command.subject)
-    qr = session.current_qr()
+    qr = session.qr.current()
     png = draw_png(qr.code) if command.data.png else None
     return Effect(result=QrInfo(code=qr.code, expires_at=qr.expires_at, png=png), session=session)
 

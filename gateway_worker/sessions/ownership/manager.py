@@ -173,7 +173,7 @@ class SessionManager:
         session = await self.find(session_id)
         if epoch < session.first_epoch:
             return True
-        return await session.record_found([decode_found(send) for send in sends])
+        return await session.earlier_sends.record_found([decode_found(send) for send in sends])
 
     # What comes from elsewhere.
 

@@ -34,9 +34,11 @@ from gateway_worker.sessions.ports import (
 )
 from gateway_worker.sessions.proxies import Proxies
 from gateway_worker.sessions.send_journal import SendJournals
+from gateway_worker.sessions.session.earlier_sends import EarlierSends
 from gateway_worker.sessions.session.host_events import HostEventHandler
 from gateway_worker.sessions.session.host_specs import HostSpecs
 from gateway_worker.sessions.session.parts import SessionParts
+from gateway_worker.sessions.session.qr_codes import QrCodes
 from gateway_worker.sessions.session.quiesce import Quiescer
 from gateway_worker.sessions.session.reachout import ReachoutHold
 from gateway_worker.sessions.session.session import Session
@@ -125,7 +127,6 @@ class SessionFactory:
             row=row,
             worker_id=self.worker_id,
             parts=parts,
-            journals=self.journals,
             traces=self.traces,
             clock=self.clock,
             limits=self.limits,
@@ -181,6 +182,32 @@ class SessionFactory:
                 quarantine=quarantine,
                 record=machine.record,
             ),
+            qr=self._qr(row, machine),
+            earlier_sends=self._earlier_sends(row, machine, store, sends),
+        )
+
+    def _qr(self, row: SessionRow, machine: SessionStateMachine) -> QrCodes:
+        return QrCodes(
+            machine=machine,
+            pairing=row.pairing,
+            clock=self.clock,
+            wait_seconds=self.limits.qr_wait_seconds,
+        )
+
+    def _earlier_sends(
+        self,
+        row: SessionRow,
+        machine: SessionStateMachine,
+        store: DeviceStore,
+        sends: SendsInProgress,
+    ) -> EarlierSends:
+        return EarlierSends(
+            row=row,
+            worker_id=self.worker_id,
+            directory=store.directory,
+            journals=self.journals,
+            record=machine.record,
+            sends=sends,
         )
 
     def _sends(self) -> SendsInProgress:
@@ -315,5 +342,5 @@ async def _take_over(session: Session, store: DeviceStore, left: LeftSends, epoc
     """
     found = await left.find(session.session_id, store.directory, epoch=epoch)
     if found:
-        await session.record_found(found)
+        await session.earlier_sends.record_found(found)
         log.info("session.left_sends_found", session_id=session.session_id, sends=len(found))

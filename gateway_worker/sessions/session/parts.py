@@ -8,7 +8,9 @@ from gateway_worker.sessions.inbound.history import HistoryIntake
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetry
 from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
+from gateway_worker.sessions.session.earlier_sends import EarlierSends
 from gateway_worker.sessions.session.host_events import HostEventHandler
+from gateway_worker.sessions.session.qr_codes import QrCodes
 from gateway_worker.sessions.session.quiesce import Quiescer
 from gateway_worker.sessions.session.reachout import ReachoutHold
 from gateway_worker.sessions.session.state import SessionStateMachine
@@ -33,6 +35,8 @@ class SessionParts:
         inbound: Records what arrives, here or at a former owner.
         history: Records what was written before the account was linked, likewise.
         quarantine_retry: Records again those of its arrivals that the database has refused.
+        qr: The codes to scan, until it is linked.
+        earlier_sends: What became of sends that earlier runs have begun.
     """
 
     machine: SessionStateMachine
@@ -47,3 +51,5 @@ class SessionParts:
     inbound: InboundRecorder
     history: HistoryIntake
     quarantine_retry: QuarantineRetry
+    qr: QrCodes
+    earlier_sends: EarlierSends

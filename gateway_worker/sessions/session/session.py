@@ -28,26 +28,16 @@ from gateway_worker.errors import (
     AccountRestrictedError,
     ExpiredError,
     GatewayError,
-    SessionLinkedError,
     SessionNotConnectedError,
     SessionNotLinkedError,
-    UnsupportedError,
 )
 from gateway_worker.host_protocol.methods.method import Effect, Method, R
 from gateway_worker.host_protocol.methods.session import Logout
 from gateway_worker.runtime.clock import Clock
-from gateway_worker.sessions.changes import (
-    Change,
-    Committed,
-    DesiredState,
-    SessionValues,
-    source_of,
-)
-from gateway_worker.sessions.found_sends import FoundSend, FoundSends
+from gateway_worker.sessions.changes import Change, Committed, DesiredState, SessionValues
 from gateway_worker.sessions.hosting import SessionHost
 from gateway_worker.sessions.limits import SessionLimits
-from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
+from gateway_worker.sessions.ports import SessionRow
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.parts import SessionParts
 from gateway_worker.sessions.session.traces import SessionTraces
@@ -65,9 +55,8 @@ class Session:
         row: The session as the database has it.
         worker_id: This worker.
         parts: What it is made of.
-        journals: Tell what became of interrupted sends.
         traces: What it leaves outside of database and disk.
-        clock: For the ends of QR codes.
+        clock: For when WhatsApp was last heard.
         limits: For how long is waited.
         on_lost: Called once if another worker turns out to own the session.
 
@@ -77,6 +66,8 @@ class Session:
         reachout: Whether new chats may be begun.
         timers: When the messages of its chats disappear.
         quarantine_retry: Records again those of its arrivals that the database has refused.
+        qr: The codes to scan, until it is linked.
+        earlier_sends: What became of sends that earlier runs have begun.
     """
 
     def __init__(
@@ -85,7 +76,6 @@ class Session:
         row: SessionRow,
         worker_id: str,
         parts: SessionParts,
-        journals: SendJournals,
         traces: SessionTraces,
         clock: Clock,
         limits: SessionLimits,
@@ -101,20 +91,20 @@ class Session:
         self._quiescer = parts.quiescer
         self._inbound = parts.inbound
         self._history = parts.history
-        self._journals = journals
         self._traces = traces
         self._clock = clock
         self._limits = limits
         self._on_lost = on_lost
         self._log = log.bind(session_id=row.session_id)
         self._heard_at: datetime | None = None
-        self._found = FoundSends()
         self._retries = self._host_retries = 0
         self.pending = row.pending
         self.sends = parts.sends
         self.reachout = parts.reachout
         self.timers = parts.timers
         self.quarantine_retry = parts.quarantine_retry
+        self.qr = parts.qr
+        self.earlier_sends = parts.earlier_sends
         self._machine.when_fenced(self._on_fenced)
 
     @property
@@ -386,26 +376,6 @@ class Session:
         """Note that this worker does not have it any more."""
         self._machine.leave()
 
-    @property
-    def is_about_to_show_qr(self) -> bool:
-        """Whether a QR code can be expected that is not there yet."""
-        return (
-            self.account is None
-            and self._row.pairing.method == "qr"
-            and self._machine.qr is None
-            and self.is_running
-            and not self._machine.has_left
-        )
-
-    @property
-    def qr_wait_seconds(self) -> float:
-        """How long to wait for the first code."""
-        return self._limits.qr_wait_seconds
-
-    async def until_qr(self) -> None:
-        """Return when there is a QR code or none will come."""
-        await self._machine.wait_until(lambda: not self.is_about_to_show_qr)
-
     def check_connected(self) -> None:
         """Raise what `request` would raise now of a session that is not connected."""
         self._connected_host()
@@ -437,49 +407,6 @@ class Session:
         with self.sends.one() if is_send else nullcontext():
             return await host.request(call, command_id=command_id, seconds=seconds)
 
-    async def trace_of(
-        self,
-        command_id: str,
-        *,
-        worker_id: str | None,
-        epoch: int | None,
-        began: datetime | None,
-    ) -> SendTrace:
-        """Return what the host has noted of a call that an earlier run began.
-
-        Args:
-            command_id: The command.
-            worker_id: The worker of that run.
-            epoch: The epoch of that run.
-            began: Not later than that run began.
-        """
-        if worker_id is None or epoch is None:
-            return Unknown(detail="nobody knows whose run it was")
-        trace = await self._journals.look_up(
-            self._store.directory, command_id, worker_id=worker_id, epoch=epoch, began=began
-        )
-        if isinstance(trace, Unknown):
-            return self._found.trace_of(command_id) or trace
-        return trace
-
-    async def record_found(self, sends: Sequence[FoundSend]) -> bool:
-        """Record what became of sends of a former owner; False if another worker has it now."""
-        self._found.add(sends)
-        changes = [
-            Change(
-                session_id=self.session_id,
-                epoch=self.epoch,
-                events=(
-                    send.resolved(source=source_of(self._worker_id), session_id=self.session_id),
-                ),
-                found=send,
-            )
-            for send in sends
-        ]
-        committed = await asyncio.gather(*map(self.record, changes))
-        self.sends.settled()
-        return not any(one.fenced for one in committed)
-
     def record(self, change: Change) -> "asyncio.Future[Committed]":
         """Queue a change of the session, under its epoch."""
         return self._machine.record(change)
@@ -497,23 +424,6 @@ class Session:
     async def history_settled(self) -> None:
         """Return once no page of a history is being recorded that was read before this call."""
         await self._history.settled()
-
-    def current_qr(self) -> CurrentQr:
-        """Return the QR code to scan.
-
-        Raises:
-            SessionLinkedError: There is nothing to scan for.
-            UnsupportedError: It pairs by code.
-            SessionNotConnectedError: There is no code now.
-        """
-        if self.account is not None:
-            raise SessionLinkedError("there is nothing to scan")
-        if self._row.pairing.method != "qr":
-            raise UnsupportedError("the session pairs by code, not by QR")
-        qr = self._machine.qr
-        if qr is None or qr.expires_at <= self._clock.now():
-            raise SessionNotConnectedError(f"there is no QR code; the session is {self.state}")
-        return qr
 
     # Inside.
 

@@ -116,7 +116,7 @@ async def test_an_owner_that_is_told_looks_at_the_receipts_that_wait(tmp_path: P
     seen: list[int] = []
     session.sends.when_over(lambda: seen.append(len(harness.database.applied)))
 
-    assert await session.record_found(
+    assert await session.earlier_sends.record_found(
         [FoundSend(command_id="c", chat=SENT.chat, message_id="M1", sent=SENT)]
     )
     await turns()
