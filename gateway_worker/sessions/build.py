@@ -16,6 +16,7 @@ from gateway_worker.sessions.inbound.quarantine import QuarantineCount
 from gateway_worker.sessions.inbound.quarantine_retry import QuarantineRetries
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.observers import ReceiptTracing, SessionObserver
 from gateway_worker.sessions.ownership.departures import Departures
 from gateway_worker.sessions.ownership.directory import SessionDirectory
 from gateway_worker.sessions.ownership.manager import Ownership, SessionManager
@@ -29,10 +30,8 @@ from gateway_worker.sessions.ports import (
     EventRelay,
     MediaFiles,
     PastMessages,
-    ReceiptTracing,
     Recorder,
     RouteCache,
-    SessionObserver,
     SessionStore,
 )
 from gateway_worker.sessions.proxies import Proxies

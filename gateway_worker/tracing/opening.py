@@ -7,7 +7,7 @@ from typing import Protocol
 from gateway_worker.commands.ports import CommandTracing
 from gateway_worker.errors import ConfigurationError
 from gateway_worker.outbox.ports import EventTracing
-from gateway_worker.sessions.ports import ReceiptTracing
+from gateway_worker.sessions.observers import ReceiptTracing
 from gateway_worker.tracing.settings import TracingSettings
 
 

@@ -29,6 +29,7 @@ from gateway_worker.sessions.hosting import (
     SpoolReplays,
 )
 from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.observers import SessionObserver
 from gateway_worker.sessions.ownership.ports import DeadWorkers, Intake, SessionsHere
 from gateway_worker.sessions.peer_messages import PeerMessages
 from gateway_worker.sessions.ports import (
@@ -40,7 +41,6 @@ from gateway_worker.sessions.ports import (
     PastMessages,
     Recorder,
     RouteCache,
-    SessionObserver,
     SessionRow,
     SessionStore,
 )

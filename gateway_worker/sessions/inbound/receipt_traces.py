@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway_contracts import ReceiptStatus
 from gateway_worker.sessions.changes import Change, Committed
-from gateway_worker.sessions.ports import ReceiptSpan, ReceiptTracing
+from gateway_worker.sessions.observers import ReceiptSpan, ReceiptTracing
 
 Record = Callable[[Change], "asyncio.Future[Committed]"]
 Key = tuple[str, str]

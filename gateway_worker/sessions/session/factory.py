@@ -22,13 +22,12 @@ from gateway_worker.sessions.inbound.receipts import SendsInProgress
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.observers import ReceiptTracing, SessionObserver
 from gateway_worker.sessions.ports import (
     DeviceSnapshots,
     PastMessages,
-    ReceiptTracing,
     Recorder,
     RouteCache,
-    SessionObserver,
     SessionRow,
     SessionStore,
 )

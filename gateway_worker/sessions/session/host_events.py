@@ -23,7 +23,7 @@ from gateway_worker.sessions.hosting import HostEvent
 from gateway_worker.sessions.inbound.history import HistoryIntake
 from gateway_worker.sessions.inbound.recording import InboundRecorder
 from gateway_worker.sessions.inbound.rows import MESSAGE_TYPES
-from gateway_worker.sessions.ports import SessionObserver
+from gateway_worker.sessions.observers import SessionObserver
 from gateway_worker.sessions.session.disconnects import Disconnect, disconnect_of
 from gateway_worker.sessions.session.state import SessionStateMachine
 from gateway_worker.sessions.session.supervisor import HostSupervisor

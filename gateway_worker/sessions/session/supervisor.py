@@ -22,7 +22,7 @@ from gateway_worker.sessions.hosting import (
 )
 from gateway_worker.sessions.lease_state import LeaseState
 from gateway_worker.sessions.limits import SessionLimits
-from gateway_worker.sessions.ports import SessionObserver
+from gateway_worker.sessions.observers import SessionObserver
 from gateway_worker.sessions.proxy_addresses import ProxyUnusableError
 from gateway_worker.sessions.session.disconnects import Disconnect
 from gateway_worker.sessions.session.host_specs import HostSpecs

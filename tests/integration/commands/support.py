@@ -23,8 +23,9 @@ from gateway_worker.outbox.build import Outbox, build_outbox
 from gateway_worker.sessions.build import SessionPorts
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
 from gateway_worker.sessions.limits import SessionLimits
+from gateway_worker.sessions.observers import SessionObserver
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache, SessionObserver
+from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache
 from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
 from gateway_worker.storage.db import Database
 from gateway_worker.storage.db.build import Stores, build_stores

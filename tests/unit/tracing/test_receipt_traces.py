@@ -3,7 +3,7 @@
 from gateway_contracts import MessageReceipt, MessageReceiptData, Participant, ReceiptStatus
 from gateway_worker.sessions.changes import Change, ReceiptRow
 from gateway_worker.sessions.inbound.receipt_traces import ReceiptTraces
-from gateway_worker.sessions.ports import ReceiptSpan, ReceiptTracing
+from gateway_worker.sessions.observers import ReceiptSpan, ReceiptTracing
 from tests.support.recorder import MemoryRecorder
 from tests.unit.sessions.inbound.test_recording import CHAT, NOW, turns
 
