@@ -31,21 +31,9 @@ class Mailboxes(Generic[Item]):
         self._runners: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._waiting = 0
-
-    @property
-    def waiting(self) -> int:
-        """Items that are queued and not yet started, over all keys."""
-        return self._waiting
-
-    @property
-    def running(self) -> int:
-        """Keys with an item in work."""
-        return len(self._runners)
 
     def post(self, key: str, item: Item) -> None:
         """Queue an item after the others of its key. Never blocks."""
-        self._waiting += 1
         queue = self._queues.get(key)
         if queue is not None:
             queue.append(item)
@@ -54,30 +42,14 @@ class Mailboxes(Generic[Item]):
         self._idle.clear()
         self._runners[key] = asyncio.create_task(self._run(key), name=f"{self._name}:{key}")
 
-    def post_first(self, key: str, item: Item) -> None:
-        """Queue an item before all others of its key, after what is being handled. Never blocks."""
-        queue = self._queues.get(key)
-        if queue is None:
-            self.post(key, item)
-            return
-        self._waiting += 1
-        queue.appendleft(item)
-
-    def withdraw(self) -> list[Item]:
-        """Take back everything that has not been started, in order within each key."""
-        items = [item for queue in self._queues.values() for item in queue]
-        for queue in self._queues.values():
-            queue.clear()
-        self._waiting = 0
-        return items
-
     async def join(self) -> None:
         """Return when nothing is queued and nothing runs."""
         await self._idle.wait()
 
     async def cancel(self) -> None:
         """Cancel what runs, forget what waits, and return when every runner has ended."""
-        self.withdraw()
+        for queue in self._queues.values():
+            queue.clear()
         runners = list(self._runners.values())
         for runner in runners:
             runner.cancel()
@@ -88,14 +60,12 @@ class Mailboxes(Generic[Item]):
         try:
             while queue:
                 item = queue.popleft()
-                self._waiting -= 1
                 try:
                     await self._handle(key, item)
                 except Exception:  # the root of the item's work: the next one has its turn
                     log.exception("mailbox.handler_failed", mailbox=self._name)
         finally:
             # Only reached with an empty queue or on cancellation: a later post starts a new runner.
-            self._waiting -= len(queue)
             del self._queues[key], self._runners[key]
             if not self._runners:
                 self._idle.set()
