@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from gateway_worker.adapters import Adapters
 from gateway_worker.broker.client import Broker
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.commands.build import Commands
-from gateway_worker.config import Settings
-from gateway_worker.counts import Counts
 from gateway_worker.errors import DependencyError
+from gateway_worker.foundation import Foundation
 from gateway_worker.health.capacity import CapacityWatch
 from gateway_worker.health.heartbeat import Heartbeat, LoadReport
 from gateway_worker.health.resources import ResourceMeter
@@ -19,7 +17,6 @@ from gateway_worker.sessions.ownership.drain import Drain
 from gateway_worker.sessions.ownership.lease import LeaseKeeper
 from gateway_worker.sessions.ownership.takeover import FailoverService
 from gateway_worker.storage.cache.presence import WorkerPresence
-from gateway_worker.storage.db.build import Stores
 from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.version import VERSION
 
@@ -62,14 +59,11 @@ class DrainingBroker:
 
 
 def build_reports(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
+    base: Foundation,
     sessions: Sessions,
     commands: Commands,
     consumer: CommandConsumer,
     presence: WorkerPresence,
-    counts: Counts,
 ) -> Reports:
     """Build what measures the worker, and what tells the others how it is."""
 
@@ -77,49 +71,45 @@ def build_reports(
         commands.dispatcher.note_full(is_full=is_full)
         consumer.take_waiting(wanted=is_full)
 
-    registry, broker = sessions.manager.registry, adapters.broker
+    registry, broker = sessions.manager.registry, base.adapters.broker
     resources = ResourceMeter(
-        host_pids=adapters.hosts.measured_pids, pss_bytes=adapters.hosts.pss_bytes
+        host_pids=base.adapters.hosts.measured_pids, pss_bytes=base.adapters.hosts.pss_bytes
     )
     load = LoadReport(
-        worker_id=settings.worker_id,
+        worker_id=base.settings.worker_id,
         carried=registry,
         resources=resources,
         queue_depth=broker.depth,
-        outbox=stores.outbox.backlog,
+        outbox=base.stores.outbox.backlog,
         log_level=current_level,
-        commands=counts.commands,
-        events=counts.events,
+        commands=base.counts.commands,
+        events=base.counts.events,
     )
     return Reports(
         resources=resources,
         load=load,
         heartbeat=Heartbeat(
-            worker_id=settings.worker_id,
+            worker_id=base.settings.worker_id,
             report=load,
             events=broker.publisher,
-            interval_seconds=settings.heartbeat_seconds,
+            interval_seconds=base.settings.heartbeat_seconds,
             on_beat=presence.beat,
         ),
         capacity=CapacityWatch(
-            worker_id=settings.worker_id,
+            worker_id=base.settings.worker_id,
             is_full=lambda: not registry.has_room,
             waiting=broker.unassigned_depth,
-            free=stores.sessions.room,
+            free=base.stores.sessions.room,
             in_hand=lambda: commands.dispatcher.without_room,
             on_full=note_full,
             events=broker.publisher,
-            interval_seconds=settings.heartbeat_seconds,
+            interval_seconds=base.settings.heartbeat_seconds,
         ),
     )
 
 
 def build_lease(
-    settings: Settings,
-    adapters: Adapters,
-    leases: PostgresWorkerStore,
-    sessions: Sessions,
-    consumer: CommandConsumer,
+    base: Foundation, leases: PostgresWorkerStore, sessions: Sessions, consumer: CommandConsumer
 ) -> LeaseKeeper:
     """Build what keeps the lease, and stops the sessions when it has lapsed."""
 
@@ -129,34 +119,29 @@ def build_lease(
 
     return LeaseKeeper(
         leases=leases,
-        hosts=adapters.hosts,
+        hosts=base.adapters.hosts,
         lease_state=sessions.lease_state,
         on_lapsed=consumer.suspend,
         on_regained=regained,
         version=VERSION,
-        capacity=settings.capacity,
+        capacity=base.settings.capacity,
     )
 
 
 def build_failover(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
-    outbox: Outbox,
-    sessions: Sessions,
-    consumer: CommandConsumer,
+    base: Foundation, outbox: Outbox, sessions: Sessions, consumer: CommandConsumer
 ) -> FailoverService:
     """Build what takes over from workers that have died."""
     return FailoverService(
-        worker_id=settings.worker_id,
+        worker_id=base.settings.worker_id,
         lease_state=sessions.lease_state,
-        settle_seconds=settings.lease_seconds / 2,
+        settle_seconds=base.settings.lease_seconds / 2,
         workers=PostgresWorkerStore(
-            database=adapters.database,
-            worker_id=settings.worker_id,
-            lease_seconds=settings.lease_seconds,
+            database=base.adapters.database,
+            worker_id=base.settings.worker_id,
+            lease_seconds=base.settings.lease_seconds,
         ),
-        sessions=stores.sessions,
+        sessions=base.stores.sessions,
         intake=consumer,
         relay=outbox.relay,
         here=sessions.manager,
@@ -164,9 +149,7 @@ def build_failover(
 
 
 def build_drain(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
+    base: Foundation,
     outbox: Outbox,
     sessions: Sessions,
     commands: Commands,
@@ -174,12 +157,12 @@ def build_drain(
 ) -> Drain:
     """Build what hands the sessions over when the worker is to leave."""
     return Drain(
-        worker_id=settings.worker_id,
+        worker_id=base.settings.worker_id,
         here=sessions.manager.registry,
         depart=sessions.manager.departures.depart,
-        sessions=stores.sessions,
+        sessions=base.stores.sessions,
         recorder=outbox.recorder,
         commands=commands.dispatcher,
-        is_portable=adapters.snapshots.are_portable,
-        broker=DrainingBroker(broker=adapters.broker, consumer=consumer),
+        is_portable=base.adapters.snapshots.are_portable,
+        broker=DrainingBroker(broker=base.adapters.broker, consumer=consumer),
     )

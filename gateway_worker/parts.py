@@ -29,6 +29,7 @@ from gateway_worker.fleet_parts import (
     build_lease,
     build_reports,
 )
+from gateway_worker.foundation import Foundation, lay_foundation
 from gateway_worker.history.build import Privacy
 from gateway_worker.history.erasing import Eraser
 from gateway_worker.history.exporting import Exporter
@@ -54,7 +55,6 @@ from gateway_worker.sessions.store.snapshot_schedule import SnapshotSchedule, Sn
 from gateway_worker.storage.cache.pacing import RedisPacing
 from gateway_worker.storage.cache.presence import WorkerPresence
 from gateway_worker.storage.cache.route_cache import RedisRouteCache
-from gateway_worker.storage.db.build import Stores, build_stores
 from gateway_worker.storage.db.retention import PostgresHistory
 from gateway_worker.storage.db.workers import PostgresWorkerStore, alive_workers
 from gateway_worker.tenants.build import Tenants, build_tenants, make_shares
@@ -105,31 +105,27 @@ class Parts:
 
 def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Counts) -> Parts:
     """Build what works inside, from the outbox up to the consumer and the heartbeat."""
-    stores = build_stores(
-        adapters.database,
-        worker_id=settings.worker_id,
-        sessions_per_tenant=settings.tenants.max_sessions,
-    )
-    route_cache = RedisRouteCache(cache=adapters.cache)
-    outbox = _outbox(settings, adapters, stores, counts)
-    arriving = _arriving(settings, adapters, stores, counts)
-    sessions = _sessions(settings, adapters, disk, stores, outbox, arriving, route_cache, counts)
+    base = lay_foundation(settings, adapters, counts)
+    route_cache = RedisRouteCache(cache=base.adapters.cache)
+    outbox = _outbox(base)
+    arriving = _arriving(base)
+    sessions = _sessions(base, disk, outbox, arriving, route_cache)
     arriving.service.serve(MediaOwner(registry=sessions.manager.registry))
     sessions.manager.registry.watch_room(lambda _has_room: arriving.service.look_again())
-    files = _files(settings, adapters, stores, sessions, counts)
-    commands = _commands(settings, adapters, stores, outbox, sessions, arriving, files, counts)
-    tenants = build_tenants(settings.tenants)
-    consumer = _consumer(adapters.broker, sessions, commands, tenants)
+    files = _files(base, sessions)
+    commands = _commands(base, outbox, sessions, arriving, files)
+    tenants = build_tenants(base.settings.tenants)
+    consumer = _consumer(base.adapters.broker, sessions, commands, tenants)
     presence = WorkerPresence(
-        worker_id=settings.worker_id,
-        cache=adapters.cache,
-        sessions=stores.sessions,
+        worker_id=base.settings.worker_id,
+        cache=base.adapters.cache,
+        sessions=base.stores.sessions,
         route_cache=route_cache,
     )
     leases = PostgresWorkerStore(
-        database=adapters.lease_database,
-        worker_id=settings.worker_id,
-        lease_seconds=settings.lease_seconds,
+        database=base.adapters.lease_database,
+        worker_id=base.settings.worker_id,
+        lease_seconds=base.settings.lease_seconds,
         disk_id=disk.disk_id,
     )
     return Parts(
@@ -137,63 +133,61 @@ def build_parts(settings: Settings, adapters: Adapters, disk: Disk, counts: Coun
         sessions=sessions,
         files=files,
         commands=commands,
-        reviews=_reviews(settings, stores, sessions),
+        reviews=_reviews(base, sessions),
         consumer=consumer,
         tenants=tenants,
         media=arriving.service,
-        reports=build_reports(
-            settings, adapters, stores, sessions, commands, consumer, presence, counts
-        ),
-        pruner=_pruner(settings, adapters, stores, arriving, files, counts),
-        snapshot_schedule=_snapshot_schedule(settings, adapters, sessions),
+        reports=build_reports(base, sessions, commands, consumer, presence),
+        pruner=_pruner(base, arriving, files),
+        snapshot_schedule=_snapshot_schedule(base, sessions),
         route_cache=route_cache,
         presence=presence,
         leases=leases,
-        lease=build_lease(settings, adapters, leases, sessions, consumer),
-        failover=build_failover(settings, adapters, stores, outbox, sessions, consumer),
-        drain=build_drain(settings, adapters, stores, outbox, sessions, commands, consumer),
+        lease=build_lease(base, leases, sessions, consumer),
+        failover=build_failover(base, outbox, sessions, consumer),
+        drain=build_drain(base, outbox, sessions, commands, consumer),
     )
 
 
-def _outbox(settings: Settings, adapters: Adapters, stores: Stores, counts: Counts) -> Outbox:
-    broker = adapters.broker
+def _outbox(base: Foundation) -> Outbox:
+    broker = base.adapters.broker
     outbox = build_outbox(
-        changes=stores.changes,
-        events=stores.outbox,
+        changes=base.stores.changes,
+        events=base.stores.outbox,
         publisher=broker.publisher,
-        full_queue_patience_seconds=settings.broker.full_queue_patience_seconds,
-        published=counts.event_published,
-        committed=counts.metrics.observe_commit,
-        tracing=adapters.traces,
+        full_queue_patience_seconds=base.settings.broker.full_queue_patience_seconds,
+        published=base.counts.event_published,
+        committed=base.counts.metrics.observe_commit,
+        tracing=base.adapters.traces,
     )
     broker.publisher.on_ready(outbox.relay.nudge)
     broker.publisher.on_doubt(outbox.relay.doubt)
     return outbox
 
 
-def _arriving(settings: Settings, adapters: Adapters, stores: Stores, counts: Counts) -> Arriving:
+def _arriving(base: Foundation) -> Arriving:
     ports = ArrivingPorts(
-        table=stores.media,
-        objects=adapters.streams,
-        files=adapters.media_host,
-        seal=settings.objects.keyring(),
-        observer=counts,
-        allowance=_allowance(settings, stores, Direction.RECEIVED),
+        table=base.stores.media,
+        objects=base.adapters.streams,
+        files=base.adapters.media_host,
+        seal=base.settings.objects.keyring(),
+        observer=base.counts,
+        allowance=_allowance(base, Direction.RECEIVED),
     )
     return build_arriving(
         ports,
-        settings.media,
-        source=source_of(settings.worker_id),
-        prefix=settings.objects.prefix,
+        base.settings.media,
+        source=source_of(base.settings.worker_id),
+        prefix=base.settings.objects.prefix,
         clock=SystemClock(),
     )
 
 
-def _allowance(settings: Settings, stores: Stores, direction: Direction) -> MediaAllowance:
-    tenants = settings.tenants
+def _allowance(base: Foundation, direction: Direction) -> MediaAllowance:
+    tenants = base.settings.tenants
     is_sent = direction is Direction.SENT
     return MediaAllowance(
-        counts=stores.media_bytes,
+        counts=base.stores.media_bytes,
         direction=direction,
         per_day=tenants.media_bytes_per_day if is_sent else tenants.received_bytes_per_day,
         clock=SystemClock(),
@@ -201,141 +195,129 @@ def _allowance(settings: Settings, stores: Stores, direction: Direction) -> Medi
 
 
 def _sessions(
-    settings: Settings,
-    adapters: Adapters,
-    disk: Disk,
-    stores: Stores,
-    outbox: Outbox,
-    arriving: Arriving,
-    route_cache: RedisRouteCache,
-    counts: Counts,
+    base: Foundation, disk: Disk, outbox: Outbox, arriving: Arriving, route_cache: RedisRouteCache
 ) -> Sessions:
     ports = SessionPorts(
-        launcher=adapters.hosts,
-        spools=adapters.hosts,
+        launcher=base.adapters.hosts,
+        spools=base.adapters.hosts,
         recorder=outbox.recorder,
         relay=outbox.relay,
-        sessions=stores.sessions,
-        bindings=adapters.broker.bindings,
+        sessions=base.stores.sessions,
+        bindings=base.adapters.broker.bindings,
         route_cache=route_cache,
-        snapshots=adapters.snapshots,
-        journals=adapters.hosts,
-        peer_messages=adapters.broker.publisher,
-        observer=counts,
+        snapshots=base.adapters.snapshots,
+        journals=base.adapters.hosts,
+        peer_messages=base.adapters.broker.publisher,
+        observer=base.counts,
         answer_call=answer_to,
-        past=stores.past,
+        past=base.stores.past,
         media_intake=arriving.intake,
-        media_files=SessionFiles(arriving.service, _exporter(adapters, stores)),
-        proxies=adapters.proxies,
-        uncertain=stores.uncertain,
-        tracing=adapters.traces,
+        media_files=SessionFiles(arriving.service, _exporter(base)),
+        proxies=base.adapters.proxies,
+        uncertain=base.stores.uncertain,
+        tracing=base.adapters.traces,
     )
     return build_sessions(
         ports,
-        worker_id=settings.worker_id,
+        worker_id=base.settings.worker_id,
         data_directory=disk.directory,
-        capacity=settings.capacity,
+        capacity=base.settings.capacity,
         limits=SessionLimits(
-            stranded_seconds=settings.stranded_seconds,
-            silence_seconds=settings.whatsapp.silence_seconds,
-            probe_seconds=settings.whatsapp.probe_seconds,
-            reachout_hold_seconds=settings.reachout_hold_seconds,
+            stranded_seconds=base.settings.stranded_seconds,
+            silence_seconds=base.settings.whatsapp.silence_seconds,
+            probe_seconds=base.settings.whatsapp.probe_seconds,
+            reachout_hold_seconds=base.settings.reachout_hold_seconds,
         ),
     )
 
 
-def _files(
-    settings: Settings, adapters: Adapters, stores: Stores, sessions: Sessions, counts: Counts
-) -> OutgoingFiles:
+def _files(base: Foundation, sessions: Sessions) -> OutgoingFiles:
     return build_outgoing(
-        store=adapters.streams,
-        fetcher=adapters.fetcher,
-        helpers=adapters.helpers,
-        settings=settings.media,
-        allowance=_allowance(settings, stores, Direction.SENT),
+        store=base.adapters.streams,
+        fetcher=base.adapters.fetcher,
+        helpers=base.adapters.helpers,
+        settings=base.settings.media,
+        allowance=_allowance(base, Direction.SENT),
         clock=sessions.clock,
-        observe=counts.metrics.observe_file,
+        observe=base.counts.metrics.observe_file,
     )
 
 
-def _reviews(settings: Settings, stores: Stores, sessions: Sessions) -> SessionReviews:
+def _reviews(base: Foundation, sessions: Sessions) -> SessionReviews:
     return build_reviews(
-        stores.analytics,
-        worker_id=settings.worker_id,
+        base.stores.analytics,
+        worker_id=base.settings.worker_id,
         sessions=sessions.manager.registry.sessions,
         clock=sessions.clock,
-        undelivered_seconds=settings.undelivered_seconds,
-        health_seconds=settings.session_health_seconds,
+        undelivered_seconds=base.settings.undelivered_seconds,
+        health_seconds=base.settings.session_health_seconds,
     )
 
 
-def _exporter(adapters: Adapters, stores: Stores) -> Exporter:
+def _exporter(base: Foundation) -> Exporter:
     return Exporter(
-        history=History(store=stores.history),
-        store=stores.history,
-        rows=stores.people,
-        objects=adapters.streams,
+        history=History(store=base.stores.history),
+        store=base.stores.history,
+        rows=base.stores.people,
+        objects=base.adapters.streams,
         clock=SystemClock(),
     )
 
 
 def _commands(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
-    outbox: Outbox,
-    sessions: Sessions,
-    arriving: Arriving,
-    files: OutgoingFiles,
-    counts: Counts,
+    base: Foundation, outbox: Outbox, sessions: Sessions, arriving: Arriving, files: OutgoingFiles
 ) -> Commands:
-    eraser = Eraser(history=stores.history, rows=stores.erasure, objects=adapters.streams)
+    eraser = Eraser(
+        history=base.stores.history, rows=base.stores.erasure, objects=base.adapters.streams
+    )
     ports = CommandPorts(
-        entries=stores.inbox,
-        deferred=stores.deferred,
-        bulks=stores.bulks,
-        messages=stores.messages,
-        catalog=stores.catalog,
+        entries=base.stores.inbox,
+        deferred=base.stores.deferred,
+        bulks=base.stores.bulks,
+        messages=base.stores.messages,
+        catalog=base.stores.catalog,
         recorder=outbox.recorder,
-        postponer=adapters.broker.publisher,
-        forwarder=adapters.broker.publisher,
-        replays=Replays(events=stores.outbox, replayer=adapters.broker.publisher),
+        postponer=base.adapters.broker.publisher,
+        forwarder=base.adapters.broker.publisher,
+        replays=Replays(events=base.stores.outbox, replayer=base.adapters.broker.publisher),
         media=arriving.service,
-        history=History(store=stores.history),
-        counters=CounterReading(store=stores.analytics, clock=sessions.clock),
-        privacy=Privacy(eraser=eraser, exporter=_exporter(adapters, stores)),
+        history=History(store=base.stores.history),
+        counters=CounterReading(store=base.stores.analytics, clock=sessions.clock),
+        privacy=Privacy(eraser=eraser, exporter=_exporter(base)),
         files=files,
         pacer=Pacer(
-            store=RedisPacing(cache=adapters.cache), settings=settings.pacing, observer=counts
+            store=RedisPacing(cache=base.adapters.cache),
+            settings=base.settings.pacing,
+            observer=base.counts,
         ),
         bulk_files=BucketFiles(
-            objects=adapters.streams,
+            objects=base.adapters.streams,
             uploads=files.uploads,
             clock=sessions.clock,
-            url_seconds=settings.media.url_seconds,
+            url_seconds=base.settings.media.url_seconds,
         ),
         pictures=arriving.pictures,
-        tracing=adapters.traces,
+        tracing=base.adapters.traces,
         log_levels=LogLevels(
-            worker_id=settings.worker_id,
-            own=OwnLevel(usual=settings.log.level, apply=set_level, clock=sessions.clock),
-            alive=partial(alive_workers, adapters.database),
-            peers=adapters.broker.publisher,
+            worker_id=base.settings.worker_id,
+            own=OwnLevel(usual=base.settings.log.level, apply=set_level, clock=sessions.clock),
+            alive=partial(alive_workers, base.adapters.database),
+            peers=base.adapters.broker.publisher,
             clock=sessions.clock,
         ),
-        observe=counts.command_settled,
+        observe=base.counts.command_settled,
     )
     commands = build_commands(
         ports,
-        worker_id=settings.worker_id,
+        worker_id=base.settings.worker_id,
         manager=sessions.manager,
         clock=sessions.clock,
-        features=settings.features,
+        features=base.settings.features,
         limits=CommandLimits(
-            bulks_at_once=settings.bulks_at_once, shares=make_shares(settings.tenants)
+            bulks_at_once=base.settings.bulks_at_once, shares=make_shares(base.settings.tenants)
         ),
     )
-    counts.when_message_arrives(commands.dispatcher.note_conversation)
+    base.counts.when_message_arrives(commands.dispatcher.note_conversation)
     return commands
 
 
@@ -356,30 +338,25 @@ def _consumer(
     return consumer
 
 
-def _pruner(
-    settings: Settings,
-    adapters: Adapters,
-    stores: Stores,
-    arriving: Arriving,
-    files: OutgoingFiles,
-    counts: Counts,
-) -> Pruner:
+def _pruner(base: Foundation, arriving: Arriving, files: OutgoingFiles) -> Pruner:
     async def prune_outbox(limit: int) -> int:
-        return await stores.outbox.prune(keep_seconds=settings.event_retention_seconds, limit=limit)
+        return await base.stores.outbox.prune(
+            keep_seconds=base.settings.event_retention_seconds, limit=limit
+        )
 
     bulks = BulkRetention(
-        store=stores.bulks,
-        objects=adapters.streams,
+        store=base.stores.bulks,
+        objects=base.adapters.streams,
         clock=SystemClock(),
-        keep_seconds=timedelta(days=settings.command_retention_days).total_seconds(),
+        keep_seconds=timedelta(days=base.settings.command_retention_days).total_seconds(),
     )
-    history = PostgresHistory(database=adapters.database).shelves(
-        commands=timedelta(days=settings.command_retention_days),
-        messages=timedelta(days=settings.message_retention_days),
-        receipts=timedelta(days=settings.receipt_retention_days),
-        counts=timedelta(days=settings.count_retention_days),
+    history = PostgresHistory(database=base.adapters.database).shelves(
+        commands=timedelta(days=base.settings.command_retention_days),
+        messages=timedelta(days=base.settings.message_retention_days),
+        receipts=timedelta(days=base.settings.receipt_retention_days),
+        counts=timedelta(days=base.settings.count_retention_days),
     )
-    forget_bytes = _allowance(settings, stores, Direction.SENT).prune  # of both
+    forget_bytes = _allowance(base, Direction.SENT).prune  # of both
     return Pruner(
         shelves=(
             Shelf(name="outbox", prune=prune_outbox),
@@ -388,20 +365,19 @@ def _pruner(
             Shelf(name="uploads", prune=files.uploads.prune),
             Shelf(name="media_bytes", prune=forget_bytes),
             Shelf(name="bulks", prune=bulks.prune),
-            Shelf(name="exports", prune=_exporter(adapters, stores).prune),
+            Shelf(name="exports", prune=_exporter(base).prune),
         ),
-        pruned=counts.metrics.count_pruned,
+        pruned=base.counts.metrics.count_pruned,
     )
 
 
-def _snapshot_schedule(
-    settings: Settings, adapters: Adapters, sessions: Sessions
-) -> SnapshotSchedule:
+def _snapshot_schedule(base: Foundation, sessions: Sessions) -> SnapshotSchedule:
+    snapshots = base.adapters.snapshots
     return SnapshotSchedule(
-        snapshots=adapters.snapshots,
-        running=sessions.manager.registry.store_files if adapters.snapshots.are_needed else tuple,
+        snapshots=snapshots,
+        running=sessions.manager.registry.store_files if snapshots.are_needed else tuple,
         timing=SnapshotTiming(
-            quiet_seconds=settings.objects.snapshot_quiet_seconds,
-            maximum_seconds=settings.objects.snapshot_maximum_seconds,
+            quiet_seconds=base.settings.objects.snapshot_quiet_seconds,
+            maximum_seconds=base.settings.objects.snapshot_maximum_seconds,
         ),
     )
