@@ -7,7 +7,6 @@ or keys; the redaction is there for the day when somebody does.
 """
 
 from gateway_worker.log.pipeline import (
-    SINKS,
     Logging,
     configure_logging,
     current_level,
@@ -17,6 +16,7 @@ from gateway_worker.log.pipeline import (
 )
 from gateway_worker.log.redaction import redact, redact_text
 from gateway_worker.log.settings import LogFormat, LogLevel, LogSettings
+from gateway_worker.log.sinks import SINKS
 from gateway_worker.log.writer import write_within
 
 __all__ = [

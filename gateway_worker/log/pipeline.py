@@ -5,42 +5,29 @@
     logging ───► record as fields ───────┘
 
 Nothing here may make the worker fail or wait: what cannot be rendered is written in a simpler form,
-and each sink (stdout, a file) has a thread and a bounded queue of its own (see `writer`).
+and each sink has a thread and a bounded queue of its own (see `sinks` and `writer`).
 """
 
-import contextlib
-import errno
-import json
 import logging
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, TextIO
 
-import orjson
 import structlog
 
 from gateway_contracts import LogLevel
+from gateway_worker.log.lines import head, named, now
 from gateway_worker.log.redaction import redact
-from gateway_worker.log.rotating import RotatingFile
-from gateway_worker.log.settings import LogFormat, LogSettings
+from gateway_worker.log.settings import LogSettings
+from gateway_worker.log.sinks import CLOSE_SECONDS, Sinks
 from gateway_worker.log.throttle import Repetition, Throttle
-from gateway_worker.log.writer import Descriptor, LineWriter, Sink
 
 EventDict = MutableMapping[str, Any]
 
-STDOUT: Final = "stdout"
-FILE: Final = "file"
-SINKS: Final = (STDOUT, FILE)
-OPEN_SECONDS: Final = 5.0
-"""How long opening the log file may take: a pipe without a reader would take for ever."""
-CLOSE_SECONDS: Final = 1.0
-"""How long the last lines may take at the end."""
 _NUMBERS: Final = {
     LogLevel.DEBUG: logging.DEBUG,
     LogLevel.INFO: logging.INFO,
@@ -49,84 +36,6 @@ _NUMBERS: Final = {
 }
 _LIBRARY_LEVEL: Final = logging.WARNING
 _TRANSPORTS: Final = ("aiormq",)
-_JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
-
-
-class Sinks:
-    """Where lines go.
-
-    Args:
-        settings: Format and file.
-        stream: Written to instead of stdout.
-        fields: Added to the lines that tell what is missing.
-
-    Raises:
-        OSError: The log file cannot be opened.
-    """
-
-    def __init__(
-        self, settings: LogSettings, *, stream: TextIO | None, fields: Mapping[str, str]
-    ) -> None:
-        self._stream = stream
-        self._fields = fields
-        # None: the process was started with a closed stdout.
-        self._watched: TextIO | None = stream or sys.stdout
-        self._console = _console_renderer(settings, self._watched) if self._watched else None
-        self._writers: dict[str, LineWriter] = {}
-        if (descriptor := _descriptor_of(self._watched)) is not None:
-            self._add(STDOUT, Descriptor(descriptor), self._render)
-        if settings.file is not None:
-            file = RotatingFile(
-                settings.file, max_bytes=settings.file_max_bytes, backups=settings.file_backups
-            )
-            _open_within(file, OPEN_SECONDS)
-            self._add(FILE, file, to_json)
-
-    def write(self, fields: dict[str, Any]) -> None:
-        """Have one event, already redacted, written everywhere. Never blocks, never raises."""
-        self._print(self._render(fields))
-        if (file := self._writers.get(FILE)) is not None:
-            file.submit(to_json(fields))
-
-    def dropped(self, sink: str) -> int:
-        """Return how many lines `stdout` or `file` have not taken."""
-        writer = self._writers.get(sink)
-        return writer.dropped if writer is not None else 0
-
-    def flush(self, seconds: float) -> None:
-        """Wait until everything is written, for so long at most."""
-        end = time.monotonic() + seconds
-        for writer in self._writers.values():
-            writer.flush(end - time.monotonic())
-
-    def close(self) -> None:
-        """Write what is left, in bounded time, and take no more."""
-        for writer in self._writers.values():
-            writer.close(CLOSE_SECONDS)
-
-    def _add(self, name: str, sink: Sink, render: Callable[[dict[str, Any]], str]) -> None:
-        def notice(lines: int) -> str:
-            head = _head("warning", "gateway_worker.log")
-            event = {"event": "log.lines_dropped", "sink": name, "lines": lines}
-            return render({**head, **event, **self._fields})
-
-        self._writers[name] = LineWriter(name=name, sink=sink, notice=notice)
-
-    def _render(self, fields: dict[str, Any]) -> str:
-        if self._console is None:
-            return to_json(fields)
-        return str(self._console(None, "", dict(fields)))
-
-    def _print(self, line: str) -> None:
-        # Looked up for each line: whoever replaces sys.stdout wants what follows.
-        stream = self._stream or sys.stdout
-        writer = self._writers.get(STDOUT)
-        if writer is not None and stream is self._watched:
-            writer.submit(line)
-        elif stream is not None:  # in memory
-            with contextlib.suppress(OSError, ValueError):  # a closed stream
-                stream.write(f"{line}\n")
-                stream.flush()
 
 
 class EventLogger:
@@ -202,7 +111,7 @@ class LibraryHandler(logging.Handler):
             **structlog.contextvars.get_contextvars(),
             **self._fields,
         }
-        whole = {**_head(logging.getLevelName(level).lower(), record.name), **event}
+        whole = {**head(logging.getLevelName(level).lower(), record.name), **event}
         _tell_repetitions(self.sinks, self._throttle, self._fields)
         if self._throttle.admits(whole, subject=str(record.msg)):
             self.sinks.write(redact(_with_exception(whole)))
@@ -240,10 +149,10 @@ def configure_logging(
         logger: EventLogger, method: str, event: EventDict
     ) -> tuple[tuple[dict[str, Any]], dict[str, Any]]:
         _tell_repetitions(sinks, throttle, constant)
-        whole = {**_named(method, logger.name), **event}
+        whole = {**named(method, logger.name), **event}
         if not throttle.admits(whole):
             raise structlog.DropEvent
-        return (redact(_with_exception({**whole, **constant}), safe={"timestamp": _now()}),), {}
+        return (redact(_with_exception({**whole, **constant}), safe={"timestamp": now()}),), {}
 
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, finish],
@@ -312,26 +221,6 @@ def reset_logging() -> None:
     root.setLevel(logging.WARNING)
 
 
-def to_json(fields: dict[str, Any]) -> str:
-    """Render plain fields as one line of JSON, whatever their texts are made of."""
-    try:
-        return orjson.dumps(fields, option=_JSON_OPTIONS).decode()
-    except TypeError:  # half of a surrogate pair, an integer of more than 64 bits
-        return json.dumps(fields, default=str)
-
-
-def _head(level: str, name: str) -> dict[str, Any]:
-    return {"timestamp": _now(), **_named(level, name)}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _named(level: str, name: str) -> dict[str, Any]:
-    return {"level": level, "event": "", "logger": name}
-
-
 def _severity(record: logging.LogRecord) -> int:
     """Return a record's level: that a connection has ended is no error of the worker's.
 
@@ -361,44 +250,6 @@ def _exception_of(exc_info: Any) -> BaseException | None:
     return sys.exc_info()[1]
 
 
-def _console_renderer(
-    settings: LogSettings, stream: TextIO
-) -> structlog.dev.ConsoleRenderer | None:
-    is_terminal = stream.isatty()
-    if settings.format is LogFormat.JSON or (settings.format is LogFormat.AUTO and not is_terminal):
-        return None
-    return structlog.dev.ConsoleRenderer(
-        colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
-    )
-
-
-def _descriptor_of(stream: TextIO | None) -> int | None:
-    """Return the descriptor behind a stream; None if it is in memory, or closed."""
-    try:
-        return stream.fileno() if stream is not None else None
-    except (OSError, ValueError):
-        return None
-
-
-def _open_within(file: RotatingFile, seconds: float) -> None:
-    """Open a file whose disk may hang. Raises `OSError`."""
-    failures: list[OSError] = []
-
-    def open_it() -> None:
-        try:
-            file.open()
-        except OSError as error:
-            failures.append(error)
-
-    opening = threading.Thread(target=open_it, name="log:open", daemon=True)
-    opening.start()
-    opening.join(seconds)
-    if opening.is_alive():
-        raise OSError(errno.ETIMEDOUT, f"the log file cannot be opened within {seconds:g} s")
-    if failures:
-        raise failures[0]
-
-
 def _tell_repetitions(
     sinks: Sinks, throttle: Throttle, fields: Mapping[str, str], *, everything: bool = False
 ) -> None:
@@ -407,9 +258,9 @@ def _tell_repetitions(
 
 
 def _repeated(found: Repetition) -> dict[str, Any]:
-    head = _head(found.level, found.logger)
+    begin = head(found.level, found.logger)
     told = {"event": "log.lines_repeated", "of": found.event, "times": found.times}
-    return {**head, **told, **({"subject": found.subject} if found.subject else {})}
+    return {**begin, **told, **({"subject": found.subject} if found.subject else {})}
 
 
 def _replace_handlers(handler: LibraryHandler) -> None:

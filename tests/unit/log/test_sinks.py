@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from gateway_worker.log import LogSettings, configure_logging, reset_logging, write_within
-from gateway_worker.log import pipeline as pipeline_module
+from gateway_worker.log import sinks as sinks_module
 from gateway_worker.log.writer import Descriptor, LineWriter
 
 PADDING = "x" * 1000
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_opened_in_time_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pipe without a reader would be waited for for ever."""
-    monkeypatch.setattr(pipeline_module, "OPEN_SECONDS", 0.05)
+    monkeypatch.setattr(sinks_module, "OPEN_SECONDS", 0.05)
     os.mkfifo(tmp_path / "worker.log")
 
     with pytest.raises(OSError, match="cannot be opened within"):
