@@ -33,7 +33,8 @@ from gateway_worker.history.ports import Wanted
 from gateway_worker.history.reading import History
 from gateway_worker.sessions.changes import Direction
 from gateway_worker.storage.db import Database, DatabaseSettings, migrate
-from gateway_worker.storage.db.history import PostgresHistoryStore, page_of
+from gateway_worker.storage.db.history import PostgresHistoryStore
+from gateway_worker.storage.db.message_pages import page_of
 from tests.bench.history_data import SESSIONS, Filled, fill
 
 _ENDS: Final = 1_795_000_000.0

@@ -43,7 +43,8 @@ from gateway_worker.storage.db import (
     PostgresSessionStore,
 )
 from gateway_worker.storage.db.erased_people import mark_erased
-from gateway_worker.storage.db.history import LOOKED_AT, PostgresHistoryStore, page_of
+from gateway_worker.storage.db.history import PostgresHistoryStore
+from gateway_worker.storage.db.message_pages import LOOKED_AT, page_of
 from tests.integration.storage.db.support import (
     CHAT,
     NOW,
