@@ -100,7 +100,7 @@ def build_reports(
             is_full=lambda: not registry.has_room,
             waiting=broker.unassigned_depth,
             free=base.stores.sessions.room,
-            in_hand=lambda: commands.dispatcher.without_room,
+            waiting_here=lambda: commands.dispatcher.without_room,
             on_full=note_full,
             events=broker.publisher,
             interval_seconds=base.settings.heartbeat_seconds,

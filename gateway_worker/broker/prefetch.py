@@ -33,7 +33,7 @@ class Prefetch:
         return self._size
 
     @property
-    def in_hand(self) -> int:
+    def unsettled(self) -> int:
         """How many messages are unsettled on this channel."""
         return self._current + self._older
 
@@ -65,7 +65,7 @@ class Prefetch:
 
     def grant(self) -> int:
         """Return how many messages the next consumer may have unsettled, and count from there."""
-        self._older, self._current = self.in_hand, 0
+        self._older, self._current = self.unsettled, 0
         self._boundary = self._last_tag
         room = self._size - self._older
         if self._is_settled_down:
@@ -84,7 +84,7 @@ class Prefetch:
         self._come += 1
         self._given_back += 1
         self._is_following &= redelivered
-        if self._is_following and self._come >= self._granted and self.in_hand < WIDEST:
+        if self._is_following and self._come >= self._granted and self.unsettled < WIDEST:
             self._is_outdated = self._is_full_of_old = True
 
     def settled(self, tag: int) -> None:

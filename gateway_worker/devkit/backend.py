@@ -72,7 +72,7 @@ class Backend:
 
         `wanted` are topic patterns of the events to collect; what none of them matches goes to a
         queue that nobody reads, as if for another backend. A `durable` queue keeps events while the
-        broker or this backend is away; the other one goes with the connection.
+        broker or this backend is unavailable; the other one goes with the connection.
 
         The exchanges are declared as well, with the contract's own arguments, so that a backend may
         come before the first worker.

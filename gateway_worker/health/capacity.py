@@ -52,7 +52,7 @@ class CapacityWatch:
         is_full: Whether it can take no more sessions.
         waiting: Asks the broker how many commands wait; raises `DependencyError`.
         free: Asks the database for the room of the fleet; raises `DependencyError`.
-        in_hand: Commands that wait for room in this worker's hands.
+        waiting_here: Commands that wait for room at this worker.
         on_full: Called at each look with whether nobody has room.
         events: Where to say it.
         interval_seconds: Time between two looks.
@@ -68,7 +68,7 @@ class CapacityWatch:
         is_full: Callable[[], bool],
         waiting: Callable[[], Awaitable[int]],
         free: Callable[[], Awaitable[int]],
-        in_hand: Callable[[], int] = lambda: 0,
+        waiting_here: Callable[[], int] = lambda: 0,
         on_full: Callable[[bool], None] = lambda _is_full: None,
         events: CapacityEvents,
         interval_seconds: float,
@@ -77,7 +77,7 @@ class CapacityWatch:
         self._is_full = is_full
         self._waiting = waiting
         self._free = free
-        self._in_hand = in_hand
+        self._waiting_here = waiting_here
         self._on_full = on_full
         self._events = events
         self._interval_seconds = interval_seconds
@@ -95,7 +95,7 @@ class CapacityWatch:
     async def look(self) -> None:
         """Look once; what fails is logged, and the next look comes anyway."""
         try:
-            waiting = await self._waiting() + self._in_hand()
+            waiting = await self._waiting() + self._waiting_here()
             self.last = room = Room(waiting=waiting, free=await self._free())
             self._on_full(room.free == 0 and self._is_full())
             if room.is_lacking and self._is_full() and not self._has_said_so:

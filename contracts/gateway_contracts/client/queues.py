@@ -59,7 +59,7 @@ class TemporaryQueue:
     """A queue that goes with the connection; for tools, and for tests.
 
     The user needs the right to declare it, which backends do not have and operators do. Events that
-    come while the connection is away do not come at all.
+    come while the connection is unavailable do not come at all.
 
     Attributes:
         service: The service's name.

@@ -60,7 +60,7 @@ async def put_files(store: ObjectStore) -> None:
     """Put the backend's files into the bucket.
 
     Raises:
-        DependencyError: The store is away.
+        DependencyError: The store is unavailable.
     """
     async with Objects.open(settings_of(store)) as objects:
         bucket = Bucket(objects=objects)
@@ -72,7 +72,7 @@ async def read_hashes(store: ObjectStore, keys: Iterable[str]) -> dict[str, str]
     """Return the hashes of objects; "" of what is not there.
 
     Raises:
-        DependencyError: The store is away.
+        DependencyError: The store is unavailable.
     """
     async with Objects.open(settings_of(store)) as objects:
         bucket = Bucket(objects=objects)

@@ -13,7 +13,7 @@ async def put_old_copy_first(store: ObjectStore, session_id: str) -> str | None:
     """Copy a session's oldest copy to a name above all others; returns it, or None without any.
 
     Raises:
-        DependencyError: The store is away.
+        DependencyError: The store is unavailable.
     """
     async with Objects.open(settings_of(store)) as objects:
         bucket = Bucket(objects=objects)

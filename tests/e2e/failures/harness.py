@@ -88,7 +88,7 @@ class FailureHarness:
     def audit(self, traffic: Traffic, *, since: int, may_fail: bool = False) -> None:
         """Fail with every promise that was broken since that arrival.
 
-        Commands may fail only where WhatsApp was away: everything else is waited for.
+        Commands may fail only where WhatsApp was unavailable: everything else is waited for.
         """
         backend = self.gateway.backend
         faults = faults_of(backend, self.customer, traffic.book, since=since)

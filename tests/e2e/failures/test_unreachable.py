@@ -1,4 +1,4 @@
-"""WhatsApp is away for longer than a session's process waits for it, and comes back."""
+"""WhatsApp is unavailable for longer than a session's process waits for it, and comes back."""
 
 import re
 from collections.abc import AsyncIterator

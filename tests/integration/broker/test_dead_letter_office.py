@@ -189,9 +189,9 @@ async def test_a_letter_that_could_not_be_prepared_stays_with_those_behind_it(
 
     async def prepare(letter: DeadLetterView) -> None:
         if letter.id == "c2":
-            raise DependencyError("the database is away")
+            raise DependencyError("the database is unavailable")
 
-    with pytest.raises(DependencyError, match="the database is away"):
+    with pytest.raises(DependencyError, match="the database is unavailable"):
         await office.replay_all(prepare=prepare)
 
     assert await there(office) == ["c2", "c3"]

@@ -109,7 +109,7 @@ async def test_forwarded_commands_keep_their_order_over_lost_connections(
         while True:
             try:
                 await broker.publisher.pass_on(delivery, worker_id=OTHER, stage=2, hop=2)
-            except Exception:  # noqa: BLE001 - a connection is away; for ever, as a worker does
+            except Exception:  # noqa: BLE001 - a lost connection; for ever, as a worker does
                 await pace(0.02)
             else:
                 break

@@ -1,4 +1,4 @@
-"""Commands while the database or the broker is away: they wait, and then each has its end."""
+"""Commands while database or broker are unavailable: they wait, and then each has its end."""
 
 import asyncio
 

@@ -219,7 +219,7 @@ async def test_events_go_out_while_marks_have_to_wait(
 async def test_a_relay_that_is_killed_leaves_nothing_running(
     database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
 ) -> None:
-    """While the broker is away its publications are repeated for ever; not beyond its own end."""
+    """While the broker is unavailable it publishes again for ever; not beyond its own end."""
     async with living(database, settings) as life:
         await life.recorder.record(message(0, session="s0"))
         await life.until_published()

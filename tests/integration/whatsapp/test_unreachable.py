@@ -1,4 +1,4 @@
-"""WhatsApp is away for longer than a host waits: it leaves by itself, and another one goes on."""
+"""WhatsApp is unavailable for longer than a host waits: it leaves, and another one goes on."""
 
 import asyncio
 

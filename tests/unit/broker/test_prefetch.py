@@ -26,17 +26,17 @@ def test_fresh_messages_change_nothing(prefetch: Prefetch) -> None:
         prefetch.settled(tag)
         assert not prefetch.is_outdated
     assert not prefetch.is_outdated
-    assert prefetch.in_hand == 0
+    assert prefetch.unsettled == 0
 
 
 def test_a_full_window_gets_nothing_more(prefetch: Prefetch) -> None:
     """Only what is in hand of the present consumer counts, and only until something is settled."""
     take(prefetch, 99)
-    assert (prefetch.in_hand, prefetch.is_full) == (99, False)
+    assert (prefetch.unsettled, prefetch.is_full) == (99, False)
     take(prefetch, 1)
-    assert (prefetch.in_hand, prefetch.is_full) == (100, True)
+    assert (prefetch.unsettled, prefetch.is_full) == (100, True)
     prefetch.settled(100)
-    assert (prefetch.in_hand, prefetch.is_full) == (99, False)
+    assert (prefetch.unsettled, prefetch.is_full) == (99, False)
     take(prefetch, 1)
     prefetch.resize(200)
     prefetch.grant()
@@ -64,7 +64,7 @@ def test_a_narrower_window_takes_hardly_more(prefetch: Prefetch) -> None:
     prefetch.resize(100)
 
     assert prefetch.grant() == 1
-    assert prefetch.in_hand == 400
+    assert prefetch.unsettled == 400
 
 
 def test_the_last_consumer_has_the_whole_window(prefetch: Prefetch) -> None:

@@ -30,13 +30,13 @@ class Fleet(MemoryPublications):
     async def ask_waiting(self) -> int:
         """Be the broker."""
         if self.is_away:
-            raise DependencyError("the broker is away")
+            raise DependencyError("the broker is unavailable")
         return self.waiting
 
     async def ask_room(self) -> int:
         """Be the database."""
         if self.database_away:
-            raise DependencyError("the database is away")
+            raise DependencyError("the database is unavailable")
         return self.room
 
     def has_said(self, times: int) -> bool:

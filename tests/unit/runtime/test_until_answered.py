@@ -1,4 +1,4 @@
-"""Calls that are repeated for as long as a service is away."""
+"""Calls that are repeated for as long as a service is unavailable."""
 
 import pytest
 

@@ -186,7 +186,7 @@ async def test_no_message_shows_what_was_written(
 
 
 async def test_a_wrong_password_is_reported_without_it(brief: CacheSettings) -> None:
-    """The cache opens as if Redis were away; the check says what is wrong."""
+    """The cache opens as if Redis were unavailable; the check says what is wrong."""
     url = f"redis://:wrong-secret@{brief.address}/0"
     wrong = CacheSettings.model_validate(brief.model_dump() | {"url": url})
     with capture_logs() as logs:

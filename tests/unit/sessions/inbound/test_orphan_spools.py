@@ -68,7 +68,7 @@ class Disk(MemorySessions, UnaskedLauncher, MemoryPublications, UnaskedHost):
     async def send_peer_message(
         self, kind: str, *, worker_id: str, body: bytes, message_id: str | None = None
     ) -> None:
-        """Take a message, unless the broker is away: it is, at the first few attempts."""
+        """Take a message, unless the broker is unavailable: it is, at the first few attempts."""
         assert worker_id == "beta"
         if self.refusals:
             self.refusals -= 1
@@ -172,7 +172,7 @@ async def test_what_is_left_of_a_history_goes_to_the_owner(tmp_path: Path) -> No
 
 
 class Outage(Disk):
-    """The same while the broker is away for good."""
+    """The same while the broker is unavailable for good."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -352,7 +352,7 @@ async def test_a_store_without_a_device_is_no_last_copy(tmp_path: Path) -> None:
 
 
 async def test_what_the_database_has_refused_here_goes_to_the_owner_too(tmp_path: Path) -> None:
-    """Nobody else has it; while the broker is away it stays on the disk."""
+    """Nobody else has it; while the broker is unavailable it stays on the disk."""
     directory = tmp_path / "sessions" / "cafe"
     directory.mkdir(parents=True)
     refusals = Quarantine(directory)
