@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+CHOSEN: Final = '{instance=~"$worker"}'
+"""The series of the workers that are looked at."""
 
 
 class Unit(StrEnum):
@@ -96,6 +100,16 @@ def figure(title: str, expr: str, unit: Unit = Unit.NUMBER, about: str = "") -> 
 def lines(title: str, unit: Unit, *queries: tuple[str, str], about: str = "") -> Panel:
     """Return a panel of lines, each an expression and its legend."""
     return Panel(title, [Query(*query) for query in queries], unit, about=about)
+
+
+def each_worker(title: str, unit: Unit, metric: str, about: str = "") -> Panel:
+    """Return a panel with a line for each of the workers that are looked at."""
+    return lines(title, unit, (f"{metric}{CHOSEN}", "{{instance}}"), about=about)
+
+
+def rates(title: str, series: str, *, by: str) -> Panel:
+    """Return a panel of how many a second there were of a counter, with a line for each label."""
+    return lines(title, Unit.PER_SECOND, (rate(series, by=by), f"{{{{{by}}}}}"))
 
 
 def percentiles(title: str, histogram: str, *, by: str = "", about: str = "") -> Panel:

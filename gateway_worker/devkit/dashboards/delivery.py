@@ -8,6 +8,7 @@ from gateway_worker.devkit.dashboards.board import (
     lines,
     percentiles,
     rate,
+    rates,
 )
 
 _SENDS = 'gateway_commands_total{type="message.send"}'
@@ -42,11 +43,7 @@ DELIVERY = Board(
             (
                 percentiles("Waiting for their turn", "gateway_command_wait_seconds"),
                 percentiles("Held back by pacing", "gateway_pacing_wait_seconds", by="by"),
-                lines(
-                    "Refused by pacing",
-                    Unit.PER_SECOND,
-                    (rate("gateway_pacing_refused_total", by="by"), "{{by}}"),
-                ),
+                rates("Refused by pacing", "gateway_pacing_refused_total", by="by"),
                 lines(
                     "Waiting now",
                     Unit.NUMBER,
@@ -85,11 +82,7 @@ DELIVERY = Board(
             "Bulks",
             (
                 lines("Open", Unit.NUMBER, ("sum by (state) (gateway_bulks)", "{{state}}")),
-                lines(
-                    "Rows ended",
-                    Unit.PER_SECOND,
-                    (rate("gateway_bulk_rows_total", by="outcome"), "{{outcome}}"),
-                ),
+                rates("Rows ended", "gateway_bulk_rows_total", by="outcome"),
                 lines("Rows left", Unit.NUMBER, ("sum(gateway_bulk_rows_left)", "rows")),
                 lines(
                     "Longest standstill",

@@ -8,6 +8,7 @@ from gateway_worker.devkit.dashboards.board import (
     lines,
     percentiles,
     rate,
+    rates,
 )
 
 _SENT = 'gateway_commands_total{type="message.send",outcome="succeeded"}'
@@ -39,14 +40,7 @@ FLEET = Board(
                     ("sum by (grade) (gateway_session_health)", "{{grade}}"),
                     about="Judged by the last hour of each session; see the event session.health.",
                 ),
-                lines(
-                    "Connections ended",
-                    Unit.PER_SECOND,
-                    (
-                        rate("gateway_disconnects_total", by="reason"),
-                        "{{reason}}",
-                    ),
-                ),
+                rates("Connections ended", "gateway_disconnects_total", by="reason"),
                 lines(
                     "Moved to other workers",
                     Unit.PER_SECOND,

@@ -1,16 +1,17 @@
 """One worker: what it uses, and what holds it up."""
 
 from gateway_worker.devkit.dashboards.board import (
+    CHOSEN,
     Board,
     Row,
     Unit,
+    each_worker,
     figure,
     lines,
     percentiles,
     rate,
+    rates,
 )
-
-_OWN = '{instance=~"$worker"}'
 
 WORKER = Board(
     uid="gateway-worker",
@@ -21,10 +22,10 @@ WORKER = Board(
         Row(
             "Now",
             (
-                figure("Sessions", f"sum(gateway_sessions{_OWN})"),
-                figure("It may hold", f"sum(gateway_capacity_sessions{_OWN})"),
-                figure("Hosts", f"sum(gateway_hosts{_OWN})"),
-                figure("Uptime", f"min(time() - process_start_time_seconds{_OWN})", Unit.SECONDS),
+                figure("Sessions", f"sum(gateway_sessions{CHOSEN})"),
+                figure("It may hold", f"sum(gateway_capacity_sessions{CHOSEN})"),
+                figure("Hosts", f"sum(gateway_hosts{CHOSEN})"),
+                figure("Uptime", f"min(time() - process_start_time_seconds{CHOSEN})", Unit.SECONDS),
             ),
         ),
         Row(
@@ -33,41 +34,32 @@ WORKER = Board(
                 lines(
                     "Memory",
                     Unit.BYTES,
-                    (f"gateway_worker_memory_bytes{_OWN}", "worker {{instance}}"),
-                    (f"gateway_hosts_memory_bytes{_OWN}", "hosts {{instance}}"),
+                    (f"gateway_worker_memory_bytes{CHOSEN}", "worker {{instance}}"),
+                    (f"gateway_hosts_memory_bytes{CHOSEN}", "hosts {{instance}}"),
                 ),
-                lines(
+                each_worker(
                     "Processor",
                     Unit.PERCENT,
-                    (f"gateway_cpu_percent{_OWN}", "{{instance}}"),
+                    "gateway_cpu_percent",
                     about="Worker, zygote and hosts together; 100 is one core.",
                 ),
-                percentiles("How late the event loop is", f"gateway_event_loop_lag_seconds{_OWN}"),
-                lines(
-                    "Hosts that ended",
-                    Unit.PER_SECOND,
-                    (
-                        rate(f"gateway_host_exits_total{_OWN}", by="how"),
-                        "{{how}}",
-                    ),
+                percentiles(
+                    "How late the event loop is", f"gateway_event_loop_lag_seconds{CHOSEN}"
                 ),
+                rates("Hosts that ended", f"gateway_host_exits_total{CHOSEN}", by="how"),
             ),
         ),
         Row(
             "Database",
             (
-                percentiles("A transaction", f"gateway_commit_duration_seconds{_OWN}"),
+                percentiles("A transaction", f"gateway_commit_duration_seconds{CHOSEN}"),
                 lines(
                     "Connections",
                     Unit.NUMBER,
-                    (f"gateway_database_connections_used{_OWN}", "used {{instance}}"),
-                    (f"gateway_database_connections_limit{_OWN}", "limit {{instance}}"),
+                    (f"gateway_database_connections_used{CHOSEN}", "used {{instance}}"),
+                    (f"gateway_database_connections_limit{CHOSEN}", "limit {{instance}}"),
                 ),
-                lines(
-                    "Leases lost",
-                    Unit.NUMBER,
-                    (f"gateway_lease_lapses_total{_OWN}", "{{instance}}"),
-                ),
+                each_worker("Leases lost", Unit.NUMBER, "gateway_lease_lapses_total"),
             ),
         ),
         Row(
@@ -76,35 +68,26 @@ WORKER = Board(
                 lines(
                     "Which answer",
                     Unit.NUMBER,
-                    (f"gateway_dependency_up{_OWN}", "{{dependency}} {{instance}}"),
+                    (f"gateway_dependency_up{CHOSEN}", "{{dependency}} {{instance}}"),
                 ),
-                lines(
-                    "Connected anew",
-                    Unit.PER_SECOND,
-                    (
-                        rate(f"gateway_reconnects_total{_OWN}", by="dependency"),
-                        "{{dependency}}",
-                    ),
-                ),
-                lines(
+                rates("Connected anew", f"gateway_reconnects_total{CHOSEN}", by="dependency"),
+                each_worker(
                     "Copies of device stores: behind",
                     Unit.SECONDS,
-                    (f"gateway_snapshots_behind_seconds{_OWN}", "{{instance}}"),
+                    "gateway_snapshots_behind_seconds",
                 ),
-                lines(
-                    "Keys of tokens: not read",
-                    Unit.SECONDS,
-                    (f"gateway_token_keys_unread_seconds{_OWN}", "{{instance}}"),
+                each_worker(
+                    "Keys of tokens: not read", Unit.SECONDS, "gateway_token_keys_unread_seconds"
                 ),
                 lines(
                     "Log lines left out",
                     Unit.PER_SECOND,
                     (
-                        rate(f"gateway_log_lines_repeated_total{_OWN}"),
+                        rate(f"gateway_log_lines_repeated_total{CHOSEN}"),
                         "said before",
                     ),
                     (
-                        rate(f"gateway_log_lines_dropped_total{_OWN}", by="sink"),
+                        rate(f"gateway_log_lines_dropped_total{CHOSEN}", by="sink"),
                         "{{sink}} too slow",
                     ),
                 ),
