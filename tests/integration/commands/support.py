@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway_contracts import SessionState, StatusReason
+from gateway_contracts import CommandFailed, ErrorCode, SessionState, StatusReason
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.commands.build import CommandLimits, CommandPorts, build_commands
@@ -17,6 +17,7 @@ from gateway_worker.commands.call_answers import answer_to
 from gateway_worker.commands.deadlines import HOLD_SECONDS
 from gateway_worker.commands.dispatcher import Dispatcher
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS
+from gateway_worker.devkit.backend import Backend
 from gateway_worker.errors import DependencyError
 from gateway_worker.history.reading import History
 from gateway_worker.outbox.build import Outbox, build_outbox
@@ -161,6 +162,12 @@ class Station:
             task.cancel()
         if self.tasks:
             await asyncio.wait(self.tasks.values())
+
+
+async def code_of(backend: Backend, command_id: str) -> ErrorCode | str:
+    """Return how a command ended."""
+    outcome = await backend.outcome(command_id)
+    return outcome.data.error.code if isinstance(outcome, CommandFailed) else "succeeded"
 
 
 @asynccontextmanager

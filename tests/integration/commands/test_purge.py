@@ -13,9 +13,9 @@ from gateway_worker.commands.ports import Received
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.storage.db import Database, PostgresInboxStore
 from tests.integration.commands.conftest import CONNECTING
-from tests.integration.commands.support import Station
+from tests.integration.commands.support import Station, code_of
 from tests.integration.commands.test_outcomes import nothing_is_left, send
-from tests.integration.commands.test_waiting import code_of, patient, waits
+from tests.integration.commands.test_waiting import patient, waits
 from tests.integration.storage.db.support import WORKER
 from tests.support.commands import Ctl
 from tests.support.eventually import eventually

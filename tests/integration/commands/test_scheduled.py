@@ -27,7 +27,7 @@ from gateway_contracts import (
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.storage.db import Database, PostgresChangeStore
-from tests.integration.commands.support import Station, working
+from tests.integration.commands.support import Station, code_of, working
 from tests.integration.commands.test_outcomes import nothing_is_left
 from tests.integration.storage.db.support import WORKER, count, value
 from tests.integration.storage.db.test_deferred import put_off
@@ -62,12 +62,6 @@ async def accepted(
         command.subject,
         lambda event: event.correlationid == command.id and event.data.repeated is repeated,
     )
-
-
-async def code_of(backend: Backend, command_id: str) -> ErrorCode | str:
-    """Return how a command ended."""
-    outcome = await backend.outcome(command_id)
-    return outcome.data.error.code if isinstance(outcome, CommandFailed) else "succeeded"
 
 
 def told(backend: Backend, command: MessageSend) -> list[str]:

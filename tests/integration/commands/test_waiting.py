@@ -24,7 +24,7 @@ from gateway_worker.sessions.changes import DesiredState
 from gateway_worker.sessions.limits import SessionLimits
 from gateway_worker.storage.db import Database, PostgresSessionStore
 from tests.integration.commands.conftest import CONNECTING
-from tests.integration.commands.support import Station, working
+from tests.integration.commands.support import Station, code_of, working
 from tests.integration.commands.test_moves import Moves, moves
 from tests.integration.commands.test_order import outcomes
 from tests.integration.commands.test_outcomes import get_status, nothing_is_left, send
@@ -52,12 +52,6 @@ async def waits(backend: Backend, station: Station) -> str:
     await backend.publish(command)
     await eventually(lambda: station.dispatcher.stuck == 1, reason="the send waits")
     return command.id
-
-
-async def code_of(backend: Backend, command_id: str) -> ErrorCode | str:
-    """Return how a command ended."""
-    outcome = await backend.outcome(command_id)
-    return outcome.data.error.code if isinstance(outcome, CommandFailed) else "succeeded"
 
 
 async def test_look_ups_pass_a_send_that_waits(patient: Station, backend: Backend) -> None:
