@@ -11,7 +11,7 @@ from contextlib import (
 )
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, NamedTuple, NoReturn, Self
+from typing import Any, Final, Self
 
 import asyncpg
 import orjson
@@ -24,6 +24,7 @@ from gateway_worker.errors import DatabaseUnavailableError, DependencyError, Gat
 from gateway_worker.storage.db.connecting import Connector, is_pooled, make_engine
 from gateway_worker.storage.db.failures import reaching, translated
 from gateway_worker.storage.db.fitness import LOOK, judge, what_to_look_for
+from gateway_worker.storage.db.loans import KeptConnections, Loan
 from gateway_worker.storage.db.settings import DatabaseSettings
 
 log = structlog.get_logger(__name__)
@@ -36,11 +37,10 @@ _ASTRAY = frozenset({"26000", "42P05", "08P01"})
 BRIEF_LOCK_SECONDS: Final = 0.1
 """How long a transaction waits for a lock while others wait for the transaction."""
 _ANSWER_SECONDS: Final = 2.0
-KEPT_SECONDS: Final = 1.0
-"""How long a connection may go from one block to the next without a way through the pool, which
-costs more than a statement's own work here."""
-_ENOUGH: Final = 8
-"""A pool with fewer connections than this keeps none of them for anybody."""
+_PART_OF_QUESTIONS: Final = 3
+_CANCELLED: Final = "57014"
+_ASKED: Final = 2
+"""How often a question is asked that takes too long: the database may have been busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,31 +49,6 @@ class PoolUse:
 
     used: int
     limit: int
-
-
-class _Kept(NamedTuple):
-    """A connection that waits for the next block of those who had it, and until when it may."""
-
-    connection: AsyncConnection
-    driver: "asyncpg.Connection[Any]"
-    until: float
-
-    @property
-    def is_good(self) -> bool:
-        """Whether it may be used once more."""
-        return not self.driver.is_closed() and time.monotonic() < self.until
-
-    async def give_back(self) -> None:
-        """Give it back to the pool, or what is left of it."""
-        if self.driver.is_closed():
-            await self.connection.invalidate()
-        await self.connection.close()
-
-
-_PART_OF_QUESTIONS: Final = 3
-_CANCELLED: Final = "57014"
-_ASKED: Final = 2
-"""How often a question is asked that takes too long: the database may have been busy."""
 
 
 class Database:
@@ -86,6 +61,9 @@ class Database:
     Args:
         settings: Where the database is, and the bounds in time.
         clock: This machine's, in seconds since 1970.
+
+    Attributes:
+        kept: Connections that are lent to those who do the same all the time.
     """
 
     def __init__(
@@ -99,8 +77,7 @@ class Database:
         self._engine: AsyncEngine | None = None
         connections = settings.pool_size + settings.pool_overflow
         self._questions = asyncio.Semaphore(max(1, connections // _PART_OF_QUESTIONS))
-        self._may_keep = connections >= _ENOUGH
-        self._kept: dict[str, _Kept] = {}
+        self.kept = KeptConnections(pool_size=connections)
 
     async def __aenter__(self) -> Self:
         """Set the pool up; no connection is made yet."""
@@ -128,9 +105,7 @@ class Database:
         trace: TracebackType | None,
     ) -> None:
         """Close every connection."""
-        self._may_keep = False
-        for doing in tuple(self._kept):
-            await self._kept.pop(doing).give_back()
+        await self.kept.close()
         self._engine = None
         await self._stack.aclose()
 
@@ -209,7 +184,7 @@ class Database:
 
         Raises the same as `statement`.
         """
-        return _Loan(self, doing, opening=self._opening_of_direct, again=again)
+        return Loan(self, doing, opening=self._opening_of_direct, again=again)
 
     def transaction(
         self, doing: str, *, lock_seconds: float | None = None
@@ -233,7 +208,7 @@ class Database:
         def opening(driver: object) -> str:
             return (self._connector.opening if is_pooled(driver) else "BEGIN") + bounds
 
-        return _Loan(self, doing, opening=opening)
+        return Loan(self, doing, opening=opening)
 
     def _opening_of_direct(self, driver: object) -> str | None:
         return self._connector.opening if is_pooled(driver) else None
@@ -243,21 +218,6 @@ class Database:
         assert self._engine is not None, "the database is not open"
         with reaching(doing):
             return await self._engine.connect()
-
-    def take_kept(self, doing: str) -> _Kept | None:
-        """Return the connection that has been kept for this, if there is one."""
-        return self._kept.pop(doing, None)
-
-    def keep(self, doing: str, kept: _Kept) -> bool:
-        """Keep a connection for the next time; False if it has to go back to the pool.
-
-        It counts as lent. Who does nothing for a while finds that it is over, and gives it back
-        then; there is one for each of the few who do the same all the time.
-        """
-        if not self._may_keep or doing in self._kept or not kept.is_good:
-            return False
-        self._kept[doing] = kept
-        return True
 
     @asynccontextmanager
     async def _lent(
@@ -314,98 +274,6 @@ class Database:
         except (GatewayError, TimeoutError):
             return False
         return True
-
-
-class _Loan:
-    """The driver's connection for a block, by `async with`; see `Database.direct`.
-
-    No generator, and no context managers inside: this is done several times for each message.
-    """
-
-    __slots__ = (
-        "_again",
-        "_connection",
-        "_database",
-        "_doing",
-        "_driver",
-        "_is_open",
-        "_opening",
-        "_until",
-    )
-
-    def __init__(
-        self,
-        database: Database,
-        doing: str,
-        *,
-        opening: Callable[[object], str | None],
-        again: bool = False,
-    ) -> None:
-        self._database = database
-        self._doing = doing
-        self._opening = opening
-        self._again = again
-        self._until = 0.0
-        self._driver: asyncpg.Connection[Any] | None = None
-        self._is_open = False
-
-    async def __aenter__(self) -> "asyncpg.Connection[Any]":
-        driver = await self._take_kept() if self._again else None
-        if driver is None:
-            with self._database.doubting():
-                self._connection = await self._database.borrow(self._doing)
-            self._until = time.monotonic() + KEPT_SECONDS
-        try:
-            if driver is None:
-                raw = await self._connection.get_raw_connection()
-                driver = raw.driver_connection
-            assert driver is not None
-            self._driver = driver
-            if opening := self._opening(driver):
-                await driver.execute(opening)
-                self._is_open = True
-        except BaseException as error:  # noqa: BLE001 - it is raised again, as what it means
-            await self._fail(error)
-        return driver
-
-    async def _take_kept(self) -> "asyncpg.Connection[Any] | None":
-        """Return the connection of the last time, if there is one that may still be used."""
-        kept = self._database.take_kept(self._doing)
-        if kept is None:
-            return None
-        if not kept.is_good:
-            with self._database.doubting(), translated(self._doing):
-                await kept.give_back()
-            return None
-        self._connection, self._until = kept.connection, kept.until
-        return kept.driver
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            await self._fail(error)
-        try:
-            assert self._driver is not None
-            if self._is_open:
-                await self._driver.execute("COMMIT")
-            kept = _Kept(self._connection, self._driver, self._until)
-            if not self._again or not self._database.keep(self._doing, kept):
-                await self._connection.close()
-        except BaseException as failure:  # noqa: BLE001 - likewise
-            await self._fail(failure)
-
-    async def _fail(self, error: BaseException) -> NoReturn:
-        """Close the driver's connection, give it back, and raise what an error means."""
-        is_lost = self._driver is not None and self._driver.is_closed()
-        if self._driver is not None:
-            self._driver.terminate()
-        with self._database.doubting(), translated(self._doing, is_lost=lambda: is_lost):
-            await self._connection.close()
-            raise error
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

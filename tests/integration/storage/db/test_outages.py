@@ -356,7 +356,7 @@ async def test_a_connection_stays_for_a_moment(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After that it goes the usual way, on which old ones are replaced."""
-    monkeypatch.setattr("gateway_worker.storage.db.database.KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("gateway_worker.storage.db.loans.KEPT_SECONDS", 0.0)
     async with database.direct("doing it", again=True):
         pass
 
