@@ -95,33 +95,9 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         importlib.import_module(REPLAY).replay(start=start, channel=channel, spool=spool)
         return
     journal = SendJournal.open(directory=directory, worker_id=start.worker_id, epoch=start.epoch)
-    deferred.load()
-    if start.root_key is not None:
-        try:
-            install_root(deferred.path, bytes.fromhex(start.root_key))
-        except RootKeyError as error:
-            channel.send(Ended(reason="refused", detail=str(error)))
-            return
-    source = file_source(directory / start.device_store)
-    try:
-        resume = _device_to_run(start, source, deferred)
-    except StoreUnreadableError:
-        channel.send(
-            Ended(reason="store_unreachable", detail="the device store cannot be read now")
-        )
+    library = _open_library(start, channel, deferred)
+    if library is None:
         return
-    if start.resume_jid is not None and resume is None:
-        detail = "the device store does not hold the linked device"
-        channel.send(Ended(reason="store_lost", detail=detail))
-        return
-    library = Library(
-        deferred=deferred,
-        source=source,
-        resume=resume,
-        device_name=start.device_name,
-        settings=start.settings,
-        large_bytes=start.large_upload_bytes,
-    )
     HostSession(
         start=start,
         channel=channel,
@@ -130,6 +106,37 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         library=library,
         rollback=rollback,
     ).run()
+
+
+def _open_library(start: Start, channel: BlockingChannel, deferred: Deferred) -> Library | None:
+    """Load the library and open the device store; None once it is told why that is not possible."""
+    deferred.load()
+    if start.root_key is not None:
+        try:
+            install_root(deferred.path, bytes.fromhex(start.root_key))
+        except RootKeyError as error:
+            channel.send(Ended(reason="refused", detail=str(error)))
+            return None
+    source = file_source(Path(start.directory) / start.device_store)
+    try:
+        resume = _device_to_run(start, source, deferred)
+    except StoreUnreadableError:
+        channel.send(
+            Ended(reason="store_unreachable", detail="the device store cannot be read now")
+        )
+        return None
+    if start.resume_jid is not None and resume is None:
+        detail = "the device store does not hold the linked device"
+        channel.send(Ended(reason="store_lost", detail=detail))
+        return None
+    return Library(
+        deferred=deferred,
+        source=source,
+        resume=resume,
+        device_name=start.device_name,
+        settings=start.settings,
+        large_bytes=start.large_upload_bytes,
+    )
 
 
 def _home(start: Start) -> Path:
