@@ -113,31 +113,13 @@ async def _inject_all(
     announce: Announce,
 ) -> None:
     """Do everything at its time, each on its own; then make the fleet whole again."""
-    workers = WorkerFaults(
-        fleet=harness.fleet,
-        sessions=tuple(one.session_id for one in harness.setups),
-        at=harness.recorder.at,
-        traffic=traffic,
-        journal=harness.journal,
+    outside = _service_faults(options, harness)
+    owners = (
+        _worker_faults(harness, traffic),
+        outside,
+        _hostile_faults(harness, traffic),
+        *_node_faults(harness, outside),
     )
-    outside = ServiceFaults(
-        services=harness.services,
-        links=harness.links,
-        fleet=harness.fleet,
-        phones=harness.sandbox.client,
-        setups=harness.setups,
-        journal=harness.journal,
-        lease_seconds=options.plan.lease_seconds,
-    )
-    hostile = HostileFaults(
-        amqp_url=harness.services.addresses.amqp_url,
-        backend=harness.backend,
-        traffic=traffic,
-        recorder=harness.recorder,
-        setups=harness.setups,
-        journal=harness.journal,
-    )
-    owners = (workers, outside, hostile, *_node_faults(harness, outside))
     began = time.monotonic()
 
     async def injection(one: Injection) -> None:
@@ -163,6 +145,39 @@ async def _inject_all(
     announce("all faults are over; everything is made whole")
     await outside.heal()
     await harness.fleet.restore()
+
+
+def _worker_faults(harness: ChaosHarness, traffic: Traffic) -> WorkerFaults:
+    return WorkerFaults(
+        fleet=harness.fleet,
+        sessions=tuple(one.session_id for one in harness.setups),
+        at=harness.recorder.at,
+        traffic=traffic,
+        journal=harness.journal,
+    )
+
+
+def _service_faults(options: Options, harness: ChaosHarness) -> ServiceFaults:
+    return ServiceFaults(
+        services=harness.services,
+        links=harness.links,
+        fleet=harness.fleet,
+        phones=harness.sandbox.client,
+        setups=harness.setups,
+        journal=harness.journal,
+        lease_seconds=options.plan.lease_seconds,
+    )
+
+
+def _hostile_faults(harness: ChaosHarness, traffic: Traffic) -> HostileFaults:
+    return HostileFaults(
+        amqp_url=harness.services.addresses.amqp_url,
+        backend=harness.backend,
+        traffic=traffic,
+        recorder=harness.recorder,
+        setups=harness.setups,
+        journal=harness.journal,
+    )
 
 
 def _node_faults(harness: ChaosHarness, outside: ServiceFaults) -> Sequence[NodeFaults]:
