@@ -15,6 +15,7 @@ from gateway_contracts import SessionDelete, Topology
 from gateway_worker.sandbox.phones.phone import Phone
 from tests.e2e.conftest import GatewayMaker
 from tests.e2e.harness import Gateway
+from tests.e2e.shared.talk import Talk
 from tests.support.dead_letters import DeadLetters
 from tests.support.grouping import keep_on_one_loop
 from tests.support.services import random_name
@@ -51,6 +52,13 @@ async def shop(gateway: Gateway) -> Shop:
     shop = Shop(name=random_name(), phone=await gateway.sandbox.add_phone())
     await gateway.link(shop.name, shop.phone)
     return shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def talk(gateway: Gateway, shop: Shop) -> Talk:
+    """The shop and somebody whom nobody has written with."""
+    other = await gateway.sandbox.add_phone()
+    return Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

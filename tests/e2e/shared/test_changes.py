@@ -2,121 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from gateway_contracts import (
     ErrorCode,
     MessageEdited,
     MessageReaction,
-    MessageReceived,
     MessageRevoked,
-    MessageSend,
-    MessageSendData,
     SentInfo,
 )
-from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.phones.values import ChatMessage
-from tests.e2e.harness import Gateway
-from tests.e2e.shared.conftest import Shop
+from tests.e2e.shared.talk import Talk, arrived, arrived_own
 
-Change = TypeVar("Change", MessageEdited, MessageReaction, MessageRevoked)
 EMOJI = "\N{THUMBS UP SIGN}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """A session that talks with somebody.
-
-    Attributes:
-        gateway: Where it is.
-        name: The session's.
-        phone: Of the session's account.
-        other: Somebody else's.
-    """
-
-    gateway: Gateway
-    name: str
-    phone: Phone
-    other: Phone
-
-    @property
-    def chat(self) -> str:
-        """The conversation, as the backend knows it."""
-        return f"{self.other.number}@s.whatsapp.net"
-
-    @property
-    def me(self) -> str:
-        """The account, as the backend knows it."""
-        return f"{self.phone.number}@s.whatsapp.net"
-
-    def command(self, content: dict[str, Any], **more: Any) -> MessageSend:
-        """Return the command that sends a content."""
-        data = {"to": self.other.number, "content": content, **more}
-        return MessageSend(
-            source=self.gateway.backend.source,
-            subject=self.name,
-            data=MessageSendData.model_validate(data),
-        )
-
-    async def send(self, content: dict[str, Any]) -> SentInfo:
-        """Send a content."""
-        sent = await self.gateway.succeed(self.command(content))
-        assert isinstance(sent, SentInfo)
-        return sent
-
-    async def shown(self, sent: object) -> ChatMessage:
-        """Return what the other phone shows of what was sent."""
-        assert isinstance(sent, SentInfo)
-        return await arrived(self.other, sent.message_id)
-
-    async def received(self, message_id: str) -> MessageReceived:
-        """Wait until the backend is told of a message of the other phone."""
-        return await self.gateway.backend.expect(
-            MessageReceived, self.name, lambda event: event.data.message_id == message_id
-        )
-
-    async def told(
-        self, event_type: type[Change], message_id: str, *, from_me: bool = False
-    ) -> dict[str, Any]:
-        """Return the content of what changes something as the backend is told of it."""
-        event = await self.gateway.backend.expect(
-            event_type, self.name, lambda event: event.data.message_id == message_id
-        )
-        assert (event.data.partial, event.data.from_me) == (False, from_me)
-        return event.data.content.model_dump(mode="json")
-
-    def reference(self, message_id: str, *, from_me: bool) -> dict[str, Any]:
-        """Return how a message of this chat is named."""
-        return {
-            "message_id": message_id,
-            "chat": self.chat,
-            "participant": self.me if from_me else self.chat,
-            "from_me": from_me,
-        }
-
-
-async def arrived(phone: Phone, message_id: str) -> ChatMessage:
-    """Return what a phone has got from somebody else."""
-    return await phone.inbox.wait_for(lambda message: message.message_id == message_id, timeout=30)
-
-
-async def arrived_own(phone: Phone, message_id: str) -> ChatMessage:
-    """Return what the account's own phone has got from the gateway."""
-    return await phone.own_messages.wait_for(
-        lambda message: message.message_id == message_id, timeout=10
-    )
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, shop: Shop) -> Talk:
-    """Let there be somebody else."""
-    other = await gateway.sandbox.add_phone()
-    return Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other)
 
 
 async def test_reactions(talk: Talk) -> None:

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest_asyncio
-
-from gateway_contracts import (
-    MessageSend,
-    MessageSendData,
-    SentInfo,
-)
-from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.phones.values import ChatMessage
-from tests.e2e.harness import Gateway
-from tests.e2e.shared.conftest import Shop
+from tests.e2e.shared.talk import Talk
 from tests.support.kinds import CASES, parts_of
 
 KINDS = [one for one in CASES if not one.has_media and one.about_kind is None]
@@ -23,42 +11,14 @@ SEALED = "poll_vote"
 """What is in it can be made only by who has the poll: it has a story of its own."""
 
 
-class Talk:
-    """A session that talks with somebody, about one message of each."""
-
-    def __init__(self, *, gateway: Gateway, name: str, phone: Phone, other: Phone) -> None:
-        self.gateway = gateway
-        self.name = name
-        self.phone = phone
-        self.other = other
-
-    async def send(self, content: dict[str, Any]) -> ChatMessage:
-        """Send a content; returns what the other phone shows."""
-        data = MessageSendData.model_validate({"to": self.other.number, "content": content})
-        sent = await self.gateway.succeed(
-            MessageSend(source=self.gateway.backend.source, subject=self.name, data=data)
-        )
-        assert isinstance(sent, SentInfo)
-        return await self.other.inbox.wait_for(
-            lambda one: one.message_id == sent.message_id, timeout=10
-        )
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, shop: Shop) -> Talk:
-    """Let there be somebody else."""
-    other = await gateway.sandbox.add_phone()
-    return Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other)
-
-
 async def test_every_kind_is_sent(talk: Talk) -> None:
     """The phone shows what was sent, and which message it is about."""
-    ours = (await talk.send({"kind": "text", "text": "first"})).message_id
+    ours = (await talk.show({"kind": "text", "text": "first"})).message_id
     key = {"fromMe": True, "ID": ours}
     for case in (one for one in KINDS if one.is_sent and one.kind != SEALED):
         target = {} if case.about is None else {"target": {"message_id": ours}}
 
-        shown = await talk.send({**case.contract, **target})
+        shown = await talk.show({**case.contract, **target})
 
         wire = case.wire_about(key)
         assert parts_of(wire, shown.content) == wire, case.name

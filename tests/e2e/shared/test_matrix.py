@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from gateway_contracts import (
-    ErrorCode,
-    MessageSend,
-    MessageSendData,
-    SentInfo,
-)
+from gateway_contracts import ErrorCode
 from gateway_contracts.content import ARRIVING_KINDS, SENDABLE_KINDS
-from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.phones.values import ChatMessage
-from tests.e2e.harness import Gateway
-from tests.e2e.shared.conftest import Shop
+from tests.e2e.shared.talk import Talk
 from tests.support import samples
 from tests.support.kinds import CASES, Case
 from tests.support.web import answer, file_server
@@ -68,71 +58,28 @@ async def test_every_kind_has_a_row_and_every_no_has_a_reason() -> None:
     assert {reason for _, reason in cells if reason} == reasons
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """A session that talks with somebody.
-
-    Attributes:
-        files: URL of the server of files.
-    """
-
-    gateway: Gateway
-    name: str
-    phone: Phone
-    other: Phone
-    files: str
-
-    def command(self, content: Mapping[str, Any], **more: Any) -> MessageSend:
-        """Return the command that sends a content to the other phone."""
-        data = {"to": self.other.number, "content": content, **more}
-        return MessageSend(
-            source=self.gateway.backend.source,
-            subject=self.name,
-            data=MessageSendData.model_validate(data),
-        )
-
-    async def send(self, content: Mapping[str, Any], **more: Any) -> ChatMessage:
-        """Send a content; returns what the other phone shows."""
-        sent = await self.gateway.succeed(self.command(content, **more))
-        assert isinstance(sent, SentInfo)
-        return await self.other.inbox.wait_for(
-            lambda one: one.message_id == sent.message_id, timeout=20
-        )
-
-    async def refused(self, content: Mapping[str, Any], **more: Any) -> ErrorCode:
-        """Send what is refused; returns the code."""
-        failed = await self.gateway.fail(self.command(content, **more))
-        return failed.data.error.code
-
-    async def do(self, what: str, message_id: str, *, is_possible: bool) -> None:
-        """Do something with a message, or be refused."""
-        content: dict[str, Any] = {"kind": "text", "text": "answer"}
-        more: dict[str, Any] = {"reply_to": {"message_id": message_id}}
-        if what != "reply":
-            kind = "reaction" if what == "react" else what
-            content = {"kind": kind, "target": {"message_id": message_id}, **SAYS.get(kind, {})}
-            more = {}
-        if is_possible:
-            shown = await self.send(content, **more)
-            assert message_id in {shown.quoted_id, shown.target_id}, what
-        else:
-            assert await self.refused(content, **more) in NOT_THEIRS, what
+async def do(talk: Talk, what: str, message_id: str, *, is_possible: bool) -> None:
+    """Do something with a message, or be refused."""
+    content: dict[str, Any] = {"kind": "text", "text": "answer"}
+    more: dict[str, Any] = {"reply_to": {"message_id": message_id}}
+    if what != "reply":
+        kind = "reaction" if what == "react" else what
+        content = {"kind": kind, "target": {"message_id": message_id}, **SAYS.get(kind, {})}
+        more = {}
+    if is_possible:
+        shown = await talk.show(content, **more)
+        assert message_id in {shown.quoted_id, shown.target_id}, what
+    else:
+        failed = await talk.gateway.fail(talk.command(content, **more))
+        assert failed.data.error.code in NOT_THEIRS, what
 
 
-@asynccontextmanager
+@pytest_asyncio.fixture(loop_scope="session")
 async def files() -> AsyncIterator[str]:
     """Serve a file of each kind; yields the server's URL."""
     served = {f"/{kind}": answer(make()) for kind, make in FILES.items()}
     async with file_server(served) as server:
         yield f"http://127.0.0.1:{server.port}"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def talk(gateway: Gateway, shop: Shop) -> AsyncIterator[Talk]:
-    """Let there be somebody else."""
-    other = await gateway.sandbox.add_phone()
-    async with files() as url:
-        yield Talk(gateway=gateway, name=shop.name, phone=shop.phone, other=other, files=url)
 
 
 def case_of(kind: str, *, arrives: bool) -> Case:
@@ -142,23 +89,23 @@ def case_of(kind: str, *, arrives: bool) -> Case:
     )
 
 
-def content_of(kind: str, talk: Talk) -> Mapping[str, Any]:
+def content_of(kind: str, files: str) -> Mapping[str, Any]:
     """Return a content of a kind to send."""
     if kind not in FILES:
         return case_of(kind, arrives=False).contract
     named = {"file_name": "report.pdf"} if kind == "document" else {}
-    return {"kind": kind, "media": {"source": "url", "url": f"{talk.files}/{kind}"}, **named}
+    return {"kind": kind, "media": {"source": "url", "url": f"{files}/{kind}"}, **named}
 
 
 @pytest.mark.timeout(180)
-async def test_what_is_done_with_what_the_account_has_sent(talk: Talk) -> None:
+async def test_what_is_done_with_what_the_account_has_sent(talk: Talk, files: str) -> None:
     """Each kind goes to the phone, and what can be done with it is."""
     for kind, row in SHOWN.items():
         if not row["send"]:
             continue
-        shown = await talk.send(content_of(kind, talk))
+        shown = await talk.show(content_of(kind, files))
         for what in ("reply", "react", "edit", "revoke"):
-            await talk.do(what, shown.message_id, is_possible=row[what])
+            await do(talk, what, shown.message_id, is_possible=row[what])
 
 
 @pytest.mark.timeout(120)
@@ -170,17 +117,17 @@ async def test_what_is_done_with_what_has_come(talk: Talk) -> None:
         message_id = await talk.other.send_content(talk.phone.number, wire)
         assert (await talk.gateway.told(talk.name, message_id)).content.kind == kind
         for what in ("reply", "react"):
-            await talk.do(what, message_id, is_possible=row[what])
+            await do(talk, what, message_id, is_possible=row[what])
         for what in ("edit", "revoke"):
-            await talk.do(what, message_id, is_possible=False)
+            await do(talk, what, message_id, is_possible=False)
 
 
 @pytest.mark.timeout(120)
 async def test_what_only_changes_something(talk: Talk) -> None:
     """Nothing is about it, whoever has sent it."""
-    first = await talk.send({"kind": "poll", "question": "?", "options": ["a", "b"]})
+    first = await talk.show({"kind": "poll", "question": "?", "options": ["a", "b"]})
     of_it = {"target": {"message_id": first.message_id}}
-    text = await talk.send({"kind": "text", "text": "first"})
+    text = await talk.show({"kind": "text", "text": "first"})
     contents: dict[str, Mapping[str, Any]] = {
         "reaction": {"emoji": "\N{OK HAND SIGN}", **of_it},
         "poll_vote": {"options": ["a"], **of_it},
@@ -190,7 +137,7 @@ async def test_what_only_changes_something(talk: Talk) -> None:
         "revoke": {"target": {"message_id": text.message_id}},
     }
     changes = {
-        kind: (await talk.send({"kind": kind, **content})).message_id
+        kind: (await talk.show({"kind": kind, **content})).message_id
         for kind, content in contents.items()
     }
     wire = case_of("timer", arrives=True).wire
@@ -201,4 +148,4 @@ async def test_what_only_changes_something(talk: Talk) -> None:
     for kind, message_id in changes.items():
         for what in ("reply", "react", "edit", "revoke"):
             assert not MATRIX[kind][what]
-            await talk.do(what, message_id, is_possible=False)
+            await do(talk, what, message_id, is_possible=False)
