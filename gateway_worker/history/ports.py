@@ -64,6 +64,17 @@ class StoredRow:
     client_ref: str | None
     is_uncertain: bool
 
+    def place(self, *, by_time: bool) -> Place:
+        """Return its place, among those of a chat (by WhatsApp's time) or among all."""
+        return Place(
+            moment=self.timestamp if by_time else self.stored_at,
+            then=self.stored_at if by_time else self.timestamp,
+            message_id=self.message_id,
+            chat=self.chat,
+            direction=self.direction.value,
+            sender=self.sender,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:

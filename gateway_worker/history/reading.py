@@ -103,17 +103,17 @@ class History:
         ]
         by_time = data.chat is not None
         rows = [row for each in found for row in each.rows]
-        rows.sort(key=lambda row: _place_of(row, by_time=by_time), reverse=newest_first)
+        rows.sort(key=lambda row: row.place(by_time=by_time), reverse=newest_first)
         ends = [each.end for each in found if each.end is not None]
         end = (max if newest_first else min)(ends, default=None)
         if end is not None:  # what is after it may have others before it that were not looked at
             rows = [row for row in rows if _is_up_to(row, end, by_time, newest_first)]
         if len(rows) > data.limit:
             rows = rows[: data.limit]
-            end = _place_of(rows[-1], by_time=by_time)
+            end = rows[-1].place(by_time=by_time)
         told = fitting(await self.told(session_id, rows))
         if len(told) < len(rows):
-            end = _place_of(rows[len(told) - 1], by_time=by_time)
+            end = rows[len(told) - 1].place(by_time=by_time)
         return MessagePage(
             messages=tuple(told), next_cursor=None if end is None else cursors.encode(end)
         )
@@ -231,19 +231,8 @@ class History:
 _PLACE: Final = (datetime, datetime, str, str, str, str)
 
 
-def _place_of(row: StoredRow, *, by_time: bool) -> Place:
-    return Place(
-        moment=row.timestamp if by_time else row.stored_at,
-        then=row.stored_at if by_time else row.timestamp,
-        message_id=row.message_id,
-        chat=row.chat,
-        direction=row.direction.value,
-        sender=row.sender,
-    )
-
-
 def _is_up_to(row: StoredRow, end: Place, by_time: bool, newest_first: bool) -> bool:  # noqa: FBT001
-    place = _place_of(row, by_time=by_time)
+    place = row.place(by_time=by_time)
     return place >= end if newest_first else place <= end
 
 

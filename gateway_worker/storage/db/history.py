@@ -31,7 +31,6 @@ from gateway_worker.storage.db.message_pages import (
     is_filtered,
     last_looked_at,
     page_of,
-    place_of,
 )
 
 _UNREAD_LOOKED_AT: Final = 300
@@ -156,7 +155,7 @@ class PostgresHistoryStore:
         rows = [stored_row(row) for row in found[:limit]]
         by_time = wanted.chat is not None
         if len(found) > limit or (found and found[-1]["read"] > PAGE_BYTES):
-            return Found(rows=rows, end=place_of(rows[-1], by_time=by_time))
+            return Found(rows=rows, end=rows[-1].place(by_time=by_time))
         if not is_filtered(wanted):
             return Found(rows=rows, end=None)
         statement, values = last_looked_at(wanted)

@@ -8,7 +8,7 @@ cost each message that is stored.
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from gateway_worker.history.ports import Place, StoredRow, Wanted
+from gateway_worker.history.ports import Place, Wanted
 
 LOOKED_AT: Final = 1_000
 """How many messages are looked at for one page of filtered ones."""
@@ -73,18 +73,6 @@ def last_looked_at(wanted: Wanted) -> tuple[str, list[Any]]:
     key = _key(shape)
     near = _near(shape, key, LOOKED_AT)
     return f"SELECT {key} FROM ({near}) AS near OFFSET {LOOKED_AT - 1}", values  # noqa: S608
-
-
-def place_of(row: StoredRow, *, by_time: bool) -> Place:
-    """Return a message's place."""
-    return Place(
-        moment=row.timestamp if by_time else row.stored_at,
-        then=row.stored_at if by_time else row.timestamp,
-        message_id=row.message_id,
-        chat=row.chat,
-        direction=row.direction.value,
-        sender=row.sender,
-    )
 
 
 def _bounds(wanted: Wanted) -> tuple[_Shape, list[Any]]:
