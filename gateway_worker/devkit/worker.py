@@ -13,7 +13,14 @@ from typing import Any
 import psutil
 
 from gateway_worker.devkit.services.loopback import LOOPBACK
-from gateway_worker.devkit.services.process import Child, Command, Spawn, base_environment, spawned
+from gateway_worker.devkit.services.process import (
+    Child,
+    Command,
+    Spawn,
+    base_environment,
+    is_alive,
+    spawned,
+)
 from gateway_worker.media.inspection.helpers import PROGRAM as INSPECTION
 
 READY_SECONDS = 60.0
@@ -167,7 +174,7 @@ class WorkerProcess:
     def hosts(self) -> list[psutil.Process]:
         """Return its session hosts: the children of its zygote."""
         children = [child for zygote in self.zygotes() for child in _children(zygote)]
-        return [child for child in children if _lives(child)]
+        return [child for child in children if is_alive(child)]
 
     def zygotes(self) -> list[psutil.Process]:
         """Return its zygote (one, unless it is just being replaced)."""
@@ -192,11 +199,3 @@ def _looks_at_files(process: psutil.Process) -> bool:
         return INSPECTION in process.cmdline()
     except psutil.NoSuchProcess:
         return True
-
-
-def _lives(process: psutil.Process) -> bool:
-    """Whether a process has not ended, also while somebody looks."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -214,7 +214,7 @@ def _signal(process: psutil.Process, which: signal.Signals) -> None:
         return
 
 
-def _is_alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """Tell whether it still runs; a zombie that its new parent has yet to collect does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -224,7 +224,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 def _wait_until_gone(family: Sequence[psutil.Process]) -> None:
     """Wait for processes that are not our children; there is no event for their end."""
-    while any(_is_alive(member) for member in family):
+    while any(is_alive(member) for member in family):
         time.sleep(PROBE_INTERVAL_SECONDS)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import psutil
 import pytest
 
 from gateway_worker.devkit.services import ObjectStore, Services
+from gateway_worker.devkit.services.process import is_alive
 from gateway_worker.sandbox.sandbox import Sandbox
 from tests.e2e.conftest import worker_environment
 from tests.e2e.failures.links import DEPENDENCIES, POSTGRESQL, Links
@@ -117,17 +117,10 @@ async def _stops_in_time(place: Place, kind: str, away: Sequence[str]) -> str | 
         said = worker.log_path.read_text()
         if code != 0 or "worker.stopped" not in said:
             return f"{away} {kind}: exit code {code}\n{said[-3000:]}"
-        await eventually(lambda: not any(_runs(process) for process in processes))
+        await eventually(lambda: not any(is_alive(process) for process in processes))
         if POSTGRESQL not in away and not await _signed_off(database_url, worker.worker_id):
             return f"{away} {kind}: not signed off\n{said[-3000:]}"
     return None
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.timeout(180)

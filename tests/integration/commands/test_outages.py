@@ -22,7 +22,7 @@ from tests.integration.storage.db.support import value
 from tests.support.databases import logins_refused
 from tests.support.eventually import eventually
 from tests.support.pacing import consistently, pace
-from tests.support.proxy import TcpProxy
+from tests.support.proxy import TcpProxy, cut_again_and_again
 
 
 async def test_commands_wait_for_the_database(
@@ -90,13 +90,7 @@ async def test_connections_that_are_cut_again_and_again(
         "both": (database_proxy, broker_proxy),
     }[broken]
 
-    async def cut() -> None:
-        while True:
-            for proxy in proxies:
-                await pace(0.12)
-                await proxy.cut()
-
-    cutting = asyncio.create_task(cut())
+    cutting = asyncio.create_task(cut_again_and_again(*proxies))
     commands = []
     for number in range(40):
         for session in MINE:

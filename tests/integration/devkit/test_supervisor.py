@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from gateway_worker.devkit.services import LaunchOptions, Services, local_services, state
+from gateway_worker.devkit.services.process import is_alive
 from tests.support.eventually import eventually
 
 CHECKOUT = Path(__file__).parents[3]
@@ -82,14 +83,6 @@ async def test_services_live_through_up_kill_up_down(tmp_path: Path) -> None:
     assert services_command("down", *where).returncode == 0
     assert not state.is_in_use(tmp_path)
     assert services_command("status", *where).returncode == 1
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Tell whether it runs; a zombie does not."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_services_from_the_environment_are_used_as_they_are(

@@ -20,18 +20,10 @@ from tests.integration.storage.db.support import (
     value,
 )
 from tests.support.pacing import pace
-from tests.support.proxy import TcpProxy
+from tests.support.proxy import TcpProxy, cut_again_and_again
 
 ROUNDS = 60
 GAPLESS = {session: list(range(1, ROUNDS + 1)) for session in SESSIONS}
-
-
-async def cut_again_and_again(*proxies: TcpProxy) -> None:
-    """Reset connections, one service after the other, until cancelled."""
-    while True:
-        for proxy in proxies:
-            await pace(0.12)
-            await proxy.cut()
 
 
 @pytest.mark.parametrize("broken", [("broker",), ("database",), ("broker", "database")], ids=str)
