@@ -148,7 +148,7 @@ class HostProcesses:
     def kill_all(self) -> None:
         """End every host within a moment, those too that are just being started. Never raises.
 
-        Each is told as a `HostExited` that was not expected; new ones can be started.
+        Each is told by an `Exited` that was not expected; new ones can be started.
         """
         self._kills += 1
         for host in self._hosts:

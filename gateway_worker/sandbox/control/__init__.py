@@ -1,5 +1,6 @@
 """The sandbox from another process: an HTTP API on loopback and its typed client.
 
-`models` are the bodies, shared by both ends; `server` answers (`phones_api` and `faults_api` hold
-the routes, `problems` the errors); `client` asks. Nothing here can do what the Python API cannot.
+`abilities` are what can be asked, each with its operations; from them `routing` makes the routes
+that `server` answers, and `generate` the client's `methods`. `models` are the bodies, which both
+ends share, `problems` the errors. Nothing here can do what the Python API cannot.
 """
