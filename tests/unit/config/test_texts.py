@@ -1,0 +1,43 @@
+"""What texts call a setting is one."""
+
+import re
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from gateway_worker.config.variables import BY_NAME
+
+CHECKOUT = Path(__file__).parents[3]
+NAMES = (
+    "README.md",
+    "UPGRADING.md",
+    "contracts/README.md",
+    "docs/first-message.md",
+    "docs/measurements.md",
+)
+TEXTS = sorted(
+    chain(
+        (CHECKOUT / name for name in NAMES),
+        (CHECKOUT / ".github").glob("*.md"),
+        (CHECKOUT / "deploy").rglob("*.md"),
+    )
+)
+OTHERS = {
+    "CAP_SYS_PTRACE",
+    "CTL_AMQP_URL",
+    "HTTPS_PROXY",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "SECRETS_DIR",
+    "SSL_CERT_FILE",
+}
+"""Of the system, of libraries, and of what is no worker."""
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_each_setting_that_is_named_exists(text: Path) -> None:
+    """A reader looks for it in vain otherwise."""
+    named = re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`", text.read_text())
+
+    unknown = {name for name in named if not name.startswith("WA_")} - BY_NAME.keys() - OTHERS
+    assert unknown == set()
