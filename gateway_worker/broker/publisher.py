@@ -4,7 +4,6 @@ Each kind has a channel, so that a missing exchange costs only its own.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ from typing import Any
 
 import orjson
 from aio_pika import Message
-from aio_pika.abc import AbstractIncomingMessage
 from pamqp.commands import Basic
 
 from gateway_contracts import (
@@ -25,6 +23,7 @@ from gateway_contracts import (
 from gateway_contracts.properties import PERSISTENT, properties_for
 from gateway_worker.broker.confirms import ConfirmingChannel
 from gateway_worker.broker.connection import ReconnectingConnection
+from gateway_worker.broker.dead_lettering import JSON_TYPE, DeadLetter, dead_command, dead_event
 from gateway_worker.broker.failures import RefusedError, ReturnedError
 from gateway_worker.broker.headers import (
     ATTEMPT,
@@ -37,39 +36,13 @@ from gateway_worker.broker.headers import (
     PROBE,
     STAGE,
     forwarded_headers,
-    kept_headers,
 )
-from gateway_worker.broker.letters import BYTES, SHA256, errors_header
-from gateway_worker.broker.oversize import Cut
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
-from gateway_worker.commands.ports import Delivery, Refusal
+from gateway_worker.commands.ports import Delivery
 from gateway_worker.commands.replaying import QueueFullError
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.sessions.changes import OutboxRow
-
-CONTROL_CONTENT_TYPE = "application/json"
-UNPUBLISHABLE = "unpublishable"
-"""Why an event is among the dead letters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A command that nobody can execute, as it came, and where it came from.
-
-    Attributes:
-        message: The command.
-        cut: What is known of its body if that was too large to be kept.
-        queue: The queue it was taken from.
-        attempts: How often it was handed out.
-        refusal: Why it ends here.
-    """
-
-    message: AbstractIncomingMessage
-    cut: Cut | None = None
-    queue: str
-    attempts: int
-    refusal: Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,24 +172,8 @@ class Publisher:
         Raises:
             DependencyError: It is not known to be stored.
         """
-        told: dict[str, Any] = {BYTES: len(row.body), SHA256: hashlib.sha256(row.body).hexdigest()}
         await self._commands.publish(
-            Message(
-                orjson.dumps({"type": row.type, "subject": row.session_id, **told}),
-                content_type=CONTROL_CONTENT_TYPE,
-                delivery_mode=PERSISTENT,
-                message_id=row.event_id,
-                type=row.type,
-                app_id=self._source,
-                headers={
-                    **told,
-                    "wa-dead-code": UNPUBLISHABLE,
-                    "wa-dead-reason": reason,
-                    "wa-dead-routing-key": row.session_id,
-                    "wa-dead-by": self._source,
-                    "wa-dead-at": datetime.now(UTC).isoformat(),
-                },
-            ),
+            dead_event(row, reason=reason, source=self._source),
             exchange=self._topology.internal_dead,
             routing_key=row.session_id,
         )
@@ -231,7 +188,7 @@ class Publisher:
             orjson.dumps({"worker": worker_id, "session": session_id}),
             routing_key=session_id,
             headers={CONTROL: PROBE},
-            content_type=CONTROL_CONTENT_TYPE,
+            content_type=JSON_TYPE,
         )
 
     async def publish_replay(self, row: OutboxRow, *, queue: str) -> None:
@@ -369,7 +326,7 @@ class Publisher:
             headers=headers,
             message_id=delivery.message_id,
             command_type=delivery.message_type,
-            content_type=CONTROL_CONTENT_TYPE if delivery.control else None,
+            content_type=JSON_TYPE if delivery.control else None,
         )
 
     async def send_peer_message(
@@ -383,7 +340,7 @@ class Publisher:
         Args:
             kind: What it says.
             worker_id: Whom to.
-            body: JSON.
+            body: JSON_TYPE.
             message_id: By default a new one. Whoever repeats a call gives the same again.
 
         Raises:
@@ -394,7 +351,7 @@ class Publisher:
             routing_key=self._topology.worker_key(worker_id),
             headers={CONTROL: kind},
             message_id=message_id,
-            content_type=CONTROL_CONTENT_TYPE,
+            content_type=JSON_TYPE,
         )
 
     async def retry_later(
@@ -421,7 +378,7 @@ class Publisher:
             headers={**delivery.headers, ATTEMPT: attempts},
             message_id=delivery.message_id,
             command_type=delivery.message_type,
-            content_type=CONTROL_CONTENT_TYPE if delivery.control else None,
+            content_type=JSON_TYPE if delivery.control else None,
         )
 
     async def publish_dead(self, letter: DeadLetter) -> None:
@@ -430,35 +387,8 @@ class Publisher:
         Raises:
             DependencyError: It is not known to be stored.
         """
-        came, cut = letter.message, letter.cut
-        routing_key = came.routing_key or ""
-        lost: dict[str, Any] = {}
-        if cut is not None:
-            lost = {BYTES: cut.size, SHA256: cut.sha256}
         await self._commands.publish(
-            Message(
-                came.body if cut is None else orjson.dumps(lost),
-                content_type=came.content_type,
-                content_encoding=came.content_encoding,
-                delivery_mode=PERSISTENT,
-                message_id=came.message_id or new_id(),
-                correlation_id=came.correlation_id,
-                type=came.type,
-                timestamp=came.timestamp,
-                app_id=came.app_id,
-                headers={
-                    **kept_headers(came.headers),
-                    **lost,
-                    "wa-dead-code": letter.refusal.code,
-                    "wa-dead-reason": letter.refusal.reason,
-                    **errors_header(letter.refusal.errors),
-                    "wa-dead-attempts": letter.attempts,
-                    "wa-dead-routing-key": routing_key,
-                    "wa-dead-queue": letter.queue,
-                    "wa-dead-by": self._source,
-                    "wa-dead-at": datetime.now(UTC).isoformat(),
-                },
-            ),
+            dead_command(letter, source=self._source),
             exchange=self._topology.internal_dead,
-            routing_key=routing_key,
+            routing_key=letter.message.routing_key or "",
         )

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from gateway_worker.broker.dead_lettering import DeadLetter
 from gateway_worker.broker.delivery import CommandDelivery, Handle
 from gateway_worker.broker.delivery_tracker import DeliveryTracker
-from gateway_worker.broker.publisher import DeadLetter, Publisher
+from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.stats import Counters
 from gateway_worker.commands.ports import Refusal, Settlement
 from gateway_worker.errors import GatewayError
