@@ -198,8 +198,9 @@ class ImpactKind(enum.StrEnum):
     SILENCED = "silenced"
     """WhatsApp cannot be reached, or its answers are held back; nothing happens to the process."""
     REROUTED = "rerouted"
-    """A binding was deleted: commands come by the shared queue, which several workers empty, so
-    they are not sure to keep their order. Nothing happens to the process."""
+    """A binding was deleted, or not every node of the broker knew it: commands come by the shared
+    queue, which several workers empty, so they are not sure to keep their order. Nothing happens to
+    the process."""
     HELD_UP = "held_up"
     """Its worker's transactions took long, or had to wait. Nothing happens to the process, but
     whatever kills it meanwhile meets more sends between their beginning and their end."""

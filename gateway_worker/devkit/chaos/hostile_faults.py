@@ -32,7 +32,6 @@ from gateway_worker.broker.headers import ATTEMPT, CONTROL, FROM, HOP, HOPS, STA
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.bindings import delete_binding, events_joined_to_commands
 from gateway_worker.devkit.chaos.event_recorder import EventRecorder, SessionSetup
-from gateway_worker.devkit.chaos.history import ImpactKind
 from gateway_worker.devkit.chaos.journal import Journal
 from gateway_worker.devkit.chaos.plan import Injection
 from gateway_worker.devkit.chaos.traffic import Traffic
@@ -47,9 +46,6 @@ REUSED: Final = 3
 SESSIONS_OWN: Final = 0.6
 WORKERS_OWN: Final = 0.75
 """The shares of bindings of a session and, above them, of a worker's own key."""
-MENDED_SECONDS: Final = 30.0
-"""By then a binding that was deleted is there again: it is looked for every few seconds, but the
-worker may be cut off from the broker meanwhile."""
 
 Binding = BindingSpec | ExchangeBindingSpec
 
@@ -87,7 +83,7 @@ class HostileFaults:
         binding, hit = self._binding(injection)
         at = time.time()
         await delete_binding(self._amqp_url, binding)
-        self._journal.hit(hit, ImpactKind.REROUTED, at=at, until=time.time() + MENDED_SECONDS)
+        self._journal.rerouted(hit, at=at)
         self._journal.injected(injection, binding=binding)
 
     async def forged_claims(self, injection: Injection) -> None:

@@ -5,9 +5,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from gateway_worker.devkit.chaos.history import Impact, ImpactKind, Strike, WorkerLoss
 from gateway_worker.devkit.chaos.plan import Injection
+
+MENDED_SECONDS: Final = 30.0
+"""By then a binding that was deleted is there again: it is looked for every few seconds, but the
+worker may be cut off from the broker meanwhile."""
 
 
 class Journal:
@@ -55,6 +60,11 @@ class Journal:
         self.impacts.extend(
             Impact(session_id=session_id, kind=kind, at=at, until=end) for session_id in sessions
         )
+
+    def rerouted(self, sessions: Iterable[str], *, at: float) -> None:
+        """Note that bindings of these sessions were gone, or not known everywhere, until now."""
+        until = time.time() + MENDED_SECONDS
+        self.hit(sessions, ImpactKind.REROUTED, at=at, until=until)
 
     def lost(self, worker: str, sessions: Iterable[str], *, at: float) -> None:
         """Note that a worker is gone, and for a while."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any
 
@@ -31,6 +31,7 @@ class NodeFaults:
     Args:
         broker: The cluster.
         database: The primary and its standby.
+        sessions: All there are.
         cut_off: Is told since when the workers were without a database.
         journal: Is told what is done.
     """
@@ -40,11 +41,13 @@ class NodeFaults:
         *,
         broker: RabbitMqCluster,
         database: PostgresPair,
+        sessions: Sequence[str],
         cut_off: Callable[[float], None],
         journal: Journal,
     ) -> None:
         self._broker = broker
         self._database = database
+        self._sessions = sessions
         self._cut_off = cut_off
         self._journal = journal
         self.turns = asyncio.Lock()
@@ -76,15 +79,21 @@ class NodeFaults:
 
     @_alone
     async def node_frozen(self, injection: Injection) -> None:
-        """Freeze one node of the broker, for the others and for its clients."""
-        place = self._struck(injection)
+        """Freeze one node of the broker, for the others and for its clients.
+
+        Until it is started anew it may know other bindings than they do.
+        """
+        place, at = self._struck(injection), time.time()
         await self._broker.nodes[place].pause()
         try:
             await asyncio.sleep(injection.seconds)
         finally:
             await self._broker.nodes[place].resume()
         await self._broker.nodes[place].ready()
-        self._journal.injected(injection, node=place, seconds=injection.seconds)
+        apart = await self._broker.heal(place)
+        if apart:
+            self._journal.rerouted(self._sessions, at=at)
+        self._journal.injected(injection, node=place, seconds=injection.seconds, apart=apart)
 
     @_alone
     async def primary_kill(self, injection: Injection) -> None:

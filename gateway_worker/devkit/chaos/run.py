@@ -187,7 +187,11 @@ def _node_faults(harness: ChaosHarness, outside: ServiceFaults) -> Sequence[Node
         return ()
     return (
         NodeFaults(
-            broker=broker, database=database, cut_off=outside.cut_off, journal=harness.journal
+            broker=broker,
+            database=database,
+            sessions=[setup.session_id for setup in harness.setups],
+            cut_off=outside.cut_off,
+            journal=harness.journal,
         ),
     )
 

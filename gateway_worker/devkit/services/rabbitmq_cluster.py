@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from gateway_worker.devkit.services import probes, programs
+from gateway_worker.devkit.services.errors import ServiceStartError
 from gateway_worker.devkit.services.local import LocalService
 from gateway_worker.devkit.services.loopback import LOOPBACK
 from gateway_worker.devkit.services.process import Command, base_environment
@@ -99,6 +100,21 @@ class RabbitMqCluster:
             f"[erlang:set_cookie(N, erlang:get_cookie()) || N <- {self._others(place)}]."
         )
         await self.nodes[place].ready()
+
+    async def heal(self, place: int) -> bool:
+        """Start a node anew if the others have gone on without it; return whether they had.
+
+        One that stood still takes up again beside the others, with its own idea of what is bound:
+        `pause_minority` stops nodes that lose the others, and it never knew that it had.
+        """
+        node = self.nodes[place]
+        try:
+            await node.evaluate("[] = rabbit_node_monitor:partitions().")
+        except ServiceStartError:
+            await node.stop()
+            await node.start()
+            return True
+        return False
 
     def _others(self, place: int) -> str:
         names = [f"'{name}'" for number, name in enumerate(self._names) if number != place]
