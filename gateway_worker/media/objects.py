@@ -63,8 +63,13 @@ class ObjectReader(Protocol):
         """Return what the store says of an object; None if there is none."""
         ...
 
-    def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Return an object piece by piece; leave early with `contextlib.aclosing` only."""
+    def read(self, key: str, *, size_bytes: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Return an object piece by piece; leave early with `contextlib.aclosing` only.
+
+        Args:
+            key: Which one.
+            size_bytes: How large it is, if that is known: what is not is something else.
+        """
         ...
 
 

@@ -227,7 +227,7 @@ class Outgoing:
         try:
             async with (
                 asyncio.timeout(self._settings.fetch_seconds),
-                aclosing(self._objects.read(key)) as chunks,
+                aclosing(self._objects.read(key, size_bytes=size)) as chunks,
                 Sink(into, limit_bytes=limit, came=came) as sink,
             ):
                 async for chunk in chunks:

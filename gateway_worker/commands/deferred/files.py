@@ -24,8 +24,8 @@ class Objects(Protocol):
         """Return what the store says of an object; None if there is none."""
         ...
 
-    def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Return an object piece by piece."""
+    def read(self, key: str, *, size_bytes: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Return an object piece by piece; what is not of that size is something else."""
         ...
 
     async def write(self, key: str, chunks: AsyncIterable[bytes], *, content_type: str) -> int:
@@ -70,7 +70,7 @@ class BucketFiles(BulkFiles):
             raise MediaUnavailableError("there is no such object")
         if head.size_bytes > MOST_BYTES:
             raise MediaTooLargeError(f"a file of rows has at most {MOST_BYTES} bytes")
-        async with aclosing(self._objects.read(key)) as chunks:
+        async with aclosing(self._objects.read(key, size_bytes=head.size_bytes)) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -78,7 +78,9 @@ class Downloader:
             row.reference, session_id=session_id, media_id=row.media_id
         )
         key = key_of(session_id, reference.file_sha256.hex())
-        known = await self._objects.head(key)
+        known = await self._objects.head(key, is_sure=False)
+        if known is not None and reference.file_length not in (0, known.size_bytes):
+            known = None  # whatever that is, it is not the file: it is written over
         if known is None:
             await self._allowance.check(session_id)
             size = await self._fetch(session_id, reference, key, _content_type(row.media))

@@ -65,7 +65,8 @@ class Pictures:
             raise MediaRefusedError("what WhatsApp has there is no JPEG")
         sha256 = hashlib.sha256(data).hexdigest()
         key = key_of(session_id, sha256)
-        if await self._objects.head(key) is None:
+        known = await self._objects.head(key, is_sure=False)
+        if known is None or known.size_bytes != len(data):
             await self._objects.write(key, _once(data), content_type=_JPEG)
         media = Media(
             state=MediaState.READY,

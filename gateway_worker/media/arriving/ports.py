@@ -80,8 +80,13 @@ class ObjectStore(Protocol):
         """Store what comes; nothing of it if `chunks` raises, which comes out of this call."""
         ...
 
-    async def head(self, key: str) -> ObjectHead | None:
-        """Return what there is of an object; None if there is none."""
+    async def head(self, key: str, *, is_sure: bool = True) -> ObjectHead | None:
+        """Return what there is of an object; None if there is none.
+
+        Args:
+            key: Which one.
+            is_sure: Whether somebody is told that there is none; else it may be there after all.
+        """
         ...
 
     async def presign_get(

@@ -1,7 +1,7 @@
 """The connection to the object store, and the translation of what goes wrong with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,6 +44,26 @@ class StoreRefusedError(DependencyError):
     def __init__(self, detail: str, *, reason: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class ForeignAnswerError(DependencyError):
+    """Something between us and the store has answered for it: that says nothing of any object."""
+
+
+def told(answer: Mapping[str, object], name: str) -> Any:
+    """Return what each answer of a store has.
+
+    Args:
+        answer: What was understood of it: of a page for people that is little or nothing.
+        name: The field.
+
+    Raises:
+        ForeignAnswerError: It has no such field.
+    """
+    found = answer.get(name)
+    if found is None:
+        raise ForeignAnswerError(f"what answers for the object store is none: it says no {name}")
+    return found
 
 
 class Objects:
@@ -208,7 +228,7 @@ class Objects:
 
     def translated(self, error: Exception) -> DependencyError:
         """Return what an error of the library's is to the worker."""
-        if isinstance(error, StoreRefusedError):
+        if isinstance(error, StoreRefusedError | ForeignAnswerError):
             return error
         where = f"the object store at {self._settings.address}"
         reason = _reason(error)

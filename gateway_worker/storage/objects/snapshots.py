@@ -33,6 +33,7 @@ from gateway_worker.sessions.store.store_files import (
     unused,
 )
 from gateway_worker.storage.objects.archive import Copy, packed, read_copy, unpacked
+from gateway_worker.storage.objects.client import ForeignAnswerError
 from gateway_worker.storage.objects.crypto import Keyring, UnreadableError
 from gateway_worker.storage.objects.device_files import (
     UnusableCopyError,
@@ -40,7 +41,12 @@ from gateway_worker.storage.objects.device_files import (
     place_files,
     place_store,
 )
-from gateway_worker.storage.objects.store import Bucket, DamagedObjectError, NotKeptError
+from gateway_worker.storage.objects.store import (
+    Bucket,
+    DamagedObjectError,
+    NotKeptError,
+    Stored,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -246,19 +252,27 @@ class ObjectSnapshots:
                 self._trouble(REFUSED, "snapshot.stranger", session_id, key=name, newest=known.last)
 
     async def _opened(self, session_id: str, name: str) -> Copy | None:
-        """Read a copy back and open it; says why that does not work."""
-        key = self._key(session_id, name)
+        """Read a copy back and open it; says why that does not work.
+
+        Raises:
+            DependencyError: What answers is perhaps not the store, so that nothing is known of it:
+                the copy before it would roll the device's keys back.
+        """
+        key, stored = self._key(session_id, name), None
         try:
-            envelope = await self._bucket.get(key)
-            return await asyncio.to_thread(self._unpacked, key, envelope)
+            stored = await self._bucket.get_tagged(key)
+            return await asyncio.to_thread(self._unpacked, key, stored)
         except (DamagedObjectError, UnreadableError, UnusableCopyError) as error:
+            if stored is not None and not stored.is_attested:
+                raise ForeignAnswerError(f"what came for a copy is none: {error.detail}") from error
             self._trouble(UNUSABLE, "snapshot.unusable", session_id, key=key, detail=error.detail)
             return None
 
-    def _unpacked(self, key: str, envelope: bytes | None) -> Copy:
-        if envelope is None:
+    def _unpacked(self, key: str, stored: Stored | None) -> Copy:
+        if stored is None:
             raise UnusableCopyError("it is gone from the object store")
-        plain = self._keyring.open(envelope, context=sealed_for(self._bucket, self._fleet, key))
+        context = sealed_for(self._bucket, self._fleet, key)
+        plain = self._keyring.open(stored.data, context=context)
         try:
             copy = unpacked(zlib.decompress(plain))
         except zlib.error as error:

@@ -7,14 +7,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.storage.objects.client import Objects, StoreRefusedError
+from gateway_worker.storage.objects.client import (
+    ForeignAnswerError,
+    Objects,
+    StoreRefusedError,
+    told,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _DIGEST: Final = "sha256"
-MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
-"""What the store answers where there is no object."""
+_NO_SUCH_KEY: Final = "NoSuchKey"
+NOT_FOUND: Final = frozenset({_NO_SUCH_KEY, "404", "NotFound"})
+"""What is answered where there is no object: the first by the store, the others by anybody who has
+nothing there, be it the store or what stands before it."""
+_OF_LISTINGS: Final = frozenset({"IsTruncated", "Name", "KeyCount", "Contents"})
+"""Each listing has some of these, also of nothing."""
 _TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
 _DELETE_BATCH: Final = 1000
 
@@ -34,10 +43,15 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A value, and the tag that tells it from what is stored under its key later."""
+    """A value, and the tag that tells it from what is stored under its key later.
+
+    Attributes:
+        is_attested: Whether it has its digest beside it, as whatever is put has.
+    """
 
     data: bytes
     tag: str
+    is_attested: bool = True
 
 
 class DamagedObjectError(DependencyError):
@@ -46,6 +60,10 @@ class DamagedObjectError(DependencyError):
 
 class NotKeptError(DamagedObjectError):
     """The store has taken an object and does not have it: something between us answers for it."""
+
+
+class NotRemovedError(DependencyError):
+    """The store has taken a removal and still has the object."""
 
 
 class Bucket:
@@ -89,7 +107,7 @@ class Bucket:
         try:
             await self._put(key, data, content_type=content_type, IfMatch=tag)
         except StoreRefusedError as error:
-            if error.reason in _TAKEN | MISSING:
+            if error.reason in _TAKEN or await self.is_missing(error, key):
                 return False
             raise
         return True
@@ -105,23 +123,39 @@ class Bucket:
         async def read(client: "S3Client") -> tuple[bytes, str | None, str]:
             answer = await client.get_object(Bucket=self._objects.bucket, Key=self._full(key))
             async with answer["Body"] as body:
-                return await body.read(), answer["Metadata"].get(_DIGEST), answer["ETag"]
+                return await body.read(), answer["Metadata"].get(_DIGEST), told(answer, "ETag")
 
         try:
             data, digest, tag = await self._objects.call(read)
         except StoreRefusedError as error:
-            if error.reason in MISSING:
+            if await self.is_missing(error, key):
                 return None
             raise
         if digest is not None and digest != hashlib.sha256(data).hexdigest():
             raise DamagedObjectError("the object is not what was stored")
-        return Stored(data=data, tag=tag)
+        return Stored(data=data, tag=tag, is_attested=digest is not None)
+
+    async def is_missing(self, error: StoreRefusedError, key: str) -> bool:
+        """Whether an answer means that there is no such object.
+
+        One that anybody could have given is believed only if a listing says the same.
+
+        Raises:
+            DependencyError: That cannot be told now.
+        """
+        if error.reason == _NO_SUCH_KEY:
+            return True
+        if error.reason not in NOT_FOUND:
+            return False
+        if any(info.key == key for info in await self.find(key)):
+            raise ForeignAnswerError("the object store lists an object that it says is not there")
+        return True
 
     async def expect(self, key: str, data: bytes) -> None:
         """Read a value back. Raises `NotKeptError` if it is not what was stored."""
         try:
             kept = await self.get(key)
-        except DamagedObjectError as error:
+        except (DamagedObjectError, ForeignAnswerError) as error:
             raise NotKeptError("the object store did not keep what was written") from error
         if kept != data:
             raise NotKeptError("the object store did not keep what was written")
@@ -138,34 +172,52 @@ class Bucket:
                 Bucket=self._objects.bucket, Prefix=self._full(prefix)
             )
             start = len(self._objects.prefix)
-            return [
-                ObjectInfo(
-                    key=entry["Key"][start:],
-                    size_bytes=entry["Size"],
-                    modified_at=entry["LastModified"],
-                )
-                async for page in pages
-                for entry in page.get("Contents", ())
-            ]
+            found = []
+            async for page in pages:
+                if _OF_LISTINGS.isdisjoint(page):
+                    raise ForeignAnswerError("what answers for the object store lists nothing")
+                found += [
+                    ObjectInfo(
+                        key=entry["Key"][start:],
+                        size_bytes=entry["Size"],
+                        modified_at=entry["LastModified"],
+                    )
+                    for entry in page.get("Contents", ())
+                ]
+            return found
 
         return sorted(await self._objects.call(read), key=lambda info: info.key)
 
     async def delete(self, *keys: str) -> None:
-        """Remove objects; those that are not there count as removed."""
+        """Remove objects; those that are not there count as removed.
+
+        Raises:
+            NotRemovedError: The store has taken that and has them still.
+            DependencyError: Not all are removed.
+        """
         for start in range(0, len(keys), _DELETE_BATCH):
-            batch = [self._full(key) for key in keys[start : start + _DELETE_BATCH]]
+            batch = keys[start : start + _DELETE_BATCH]
+            for key in await self._removed_or_not(batch):
+                # A listing has a form of its own, which nothing else answers with.
+                if any(info.key == key for info in await self.find(key)):
+                    raise NotRemovedError("the object store still has what was to be removed")
 
-            async def remove(client: "S3Client", batch: Sequence[str] = batch) -> list[Any]:
-                answer = await client.delete_objects(
-                    Bucket=self._objects.bucket,
-                    Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
-                )
-                return list(answer.get("Errors", ()))
+    async def _removed_or_not(self, keys: Sequence[str]) -> Sequence[str]:
+        """Have objects removed; returns those of which the answer says nothing."""
 
-            errors = await self._objects.call(remove)
-            if errors:
-                reason = str(errors[0].get("Code", "unknown"))
-                raise StoreRefusedError(f"{len(errors)} objects remain: {reason}", reason=reason)
+        async def remove(client: "S3Client") -> tuple[list[Any], set[str]]:
+            answer = await client.delete_objects(
+                Bucket=self._objects.bucket,
+                Delete={"Objects": [{"Key": self._full(key)} for key in keys]},
+            )
+            removed = {entry.get("Key", "") for entry in answer.get("Deleted", ())}
+            return list(answer.get("Errors", ())), removed
+
+        errors, removed = await self._objects.call(remove)
+        if errors:
+            reason = str(errors[0].get("Code", "unknown"))
+            raise StoreRefusedError(f"{len(errors)} objects remain: {reason}", reason=reason)
+        return [key for key in keys if self._full(key) not in removed]
 
     async def delete_prefix(self, prefix: str) -> int:
         """Remove every object whose key starts with `prefix`; returns how many there were."""

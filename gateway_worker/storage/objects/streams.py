@@ -18,8 +18,13 @@ from urllib.parse import quote
 import structlog
 
 from gateway_worker.errors import DependencyError
-from gateway_worker.storage.objects.client import Objects, StoreRefusedError
-from gateway_worker.storage.objects.store import MISSING, Bucket, DamagedObjectError, NotKeptError
+from gateway_worker.storage.objects.client import Objects, StoreRefusedError, told
+from gateway_worker.storage.objects.store import (
+    NOT_FOUND,
+    Bucket,
+    DamagedObjectError,
+    NotKeptError,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -122,12 +127,18 @@ class Streams:
         await self._expect(key, size)
         return size
 
-    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
+    async def read(
+        self, key: str, *, size_bytes: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Return an object piece by piece; leave early with `contextlib.aclosing` only.
+
+        Args:
+            key: Which one.
+            size_bytes: How large it is, if that is known: what is not is something else.
 
         Raises:
             MissingObjectError: There is none.
-            DamagedObjectError: It ended before its end.
+            DamagedObjectError: It ended before its end, or is not as large as it should be.
             DependencyError: The store cannot be reached, or went silent.
         """
         place = self._bucket.place_of(key)
@@ -136,11 +147,15 @@ class Streams:
                 lambda client: client.get_object(Bucket=self._objects.bucket, Key=place)
             )
         except StoreRefusedError as error:
-            if error.reason in MISSING:
+            if await self._bucket.is_missing(error, key):
                 raise MissingObjectError(error.detail, reason=error.reason) from error
             raise
-        body, left = answer["Body"], answer["ContentLength"]
+        body = answer["Body"]
         async with body:
+            told(answer, "ETag")
+            left = told(answer, "ContentLength")
+            if size_bytes not in (None, left):
+                raise DamagedObjectError("the object is not as large as the store has said")
             while left > 0:
                 try:
                     chunk = await body.read(_CHUNK_BYTES)
@@ -151,21 +166,29 @@ class Streams:
                 left -= len(chunk)
                 yield chunk
 
-    async def head(self, key: str) -> ObjectHead | None:
-        """Return what the store says of an object; None if there is none."""
+    async def head(self, key: str, *, is_sure: bool = True) -> ObjectHead | None:
+        """Return what the store says of an object; None if there is none.
+
+        Args:
+            key: Which one.
+            is_sure: Whether somebody is told that there is none; else it may be there after all.
+        """
         place = self._bucket.place_of(key)
         try:
             answer = await self._objects.call(
                 lambda client: client.head_object(Bucket=self._objects.bucket, Key=place)
             )
         except StoreRefusedError as error:
-            if error.reason in MISSING:
+            if not is_sure and error.reason in NOT_FOUND:
+                return None
+            if await self._bucket.is_missing(error, key):
                 return None
             raise
+        told(answer, "ETag")
         return ObjectHead(
-            size_bytes=answer["ContentLength"],
+            size_bytes=told(answer, "ContentLength"),
             content_type=answer.get("ContentType", ""),
-            modified_at=answer["LastModified"],
+            modified_at=told(answer, "LastModified"),
         )
 
     async def presign_put(
@@ -298,7 +321,7 @@ class _Upload:
             for name, value in answer.items()
             if name.startswith("Checksum") and name != "ChecksumType"
         }
-        self._parts.append({"PartNumber": number, "ETag": answer["ETag"], **checksums})
+        self._parts.append({"PartNumber": number, "ETag": told(answer, "ETag"), **checksums})
 
     async def finish(self, part: BytesIO) -> None:
         """Write the last part, which may be empty, and with it the object."""
@@ -331,8 +354,9 @@ class _Upload:
                 **self._target, ContentType=self._content_type
             )
         )
-        self._upload_id = answer["UploadId"]
-        return self._upload_id
+        upload_id: str = told(answer, "UploadId")
+        self._upload_id = upload_id
+        return upload_id
 
     async def _complete(self, upload_id: str) -> None:
         parts: Any = {"Parts": self._parts}
