@@ -25,6 +25,7 @@ from gateway_worker.storage.db.workers import PostgresWorkerStore
 from gateway_worker.storage.objects.client import Objects, StoreRefusedError
 from gateway_worker.storage.objects.store import Bucket, NotKeptError
 from gateway_worker.tenants.build import build_tenants
+from gateway_worker.tenants.keys import NO_KEYS
 
 CHECK_SECONDS: Final = 4.5
 """For all of them together: they are asked at the same time."""
@@ -168,12 +169,10 @@ async def _ask_for_keys(_stack: AsyncExitStack, settings: Settings) -> None:
     keys = build_tenants(settings.tenants).keys
     assert keys is not None
     await keys.refresh()
+    if keys.problem == NO_KEYS:
+        raise ConfigurationError(NO_KEYS)
     if keys.problem is not None:
         raise DependencyError(keys.problem)
-    if not keys.current:
-        raise ConfigurationError(
-            "there is no key for any of JWT_ALGORITHMS, with a name (kid) and long enough"
-        )
 
 
 SERVICES: Final = (

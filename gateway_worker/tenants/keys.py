@@ -1,8 +1,10 @@
 """Keys that tokens are signed with, read again and again from where they are published.
 
     read ──► usable ──(cannot be read for `keep_seconds`)──► awaited ──(`hold_seconds`)──► given up
+               └──────────(there is none in what is read)──────┘
 While they are awaited, nothing can be said of any token: what needs one waits. Once they are given
-up it is refused, until they have been read.
+up it is refused, until they have been read. A document without keys is more often an issuer's slip
+than its will; those of before, which it may have taken back, are good no more either way.
 """
 
 import asyncio
@@ -27,6 +29,7 @@ _SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 10.0
 """Between two looks for a key that nobody knows: whoever makes keys up must not make traffic."""
 _OK: Final = 200
+NO_KEYS: Final = "there is no key for any of JWT_ALGORITHMS, with a name (kid) and long enough"
 
 
 class Keys(Generic[Parsed]):
@@ -43,7 +46,7 @@ class Keys(Generic[Parsed]):
 
     Attributes:
         current: The keys.
-        problem: Why they could not be read; None if they could.
+        problem: Why there are none that were read just now; None if there are.
     """
 
     def __init__(
@@ -120,20 +123,30 @@ class Keys(Generic[Parsed]):
         except Exception as error:  # noqa: BLE001 - whatever a key is made of: there are the last ones
             self._note_unread(error)
         else:
-            self.problem = self._missing_since = None
-            self._read_at = self._clock()
+            self._note_read()
         for changed in self._watchers:
             changed()
+
+    def _note_read(self) -> None:
+        if self.current == self._none:
+            self.problem = NO_KEYS
+            self._miss()
+        else:
+            self.problem = self._missing_since = None
+            self._read_at = self._clock()
 
     def _note_unread(self, error: Exception) -> None:
         is_expected = isinstance(error, DependencyError | ValueError)
         self.problem = str(error) if is_expected else type(error).__name__
         log.warning("keys.not_read", reason=self.problem, exc_info=not is_expected)
-        now = self._clock()
-        if self.are_usable and now - self._read_at > self._keep_seconds:
+        if self._clock() - self._read_at > self._keep_seconds:
             self.current, self._document = self._none, b""
-            self._missing_since = now
-            log.error("keys.lapsed", hold_seconds=self._hold_seconds)
+            self._miss()
+
+    def _miss(self) -> None:
+        if self._missing_since is None:
+            self._missing_since = self._clock()
+            log.error("keys.lapsed", reason=self.problem, hold_seconds=self._hold_seconds)
 
     async def _until_wanted(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -13,7 +13,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from gateway_worker.errors import DependencyError
 from gateway_worker.tenants.grants import EVERYTHING, NOTHING, Grant
-from gateway_worker.tenants.keys import Keys
+from gateway_worker.tenants.keys import NO_KEYS, Keys
 from gateway_worker.tenants.settings import TenantSettings
 from gateway_worker.tenants.tokens import MAX_TOKEN_BYTES, KeyMap, TokenVerifier, read_keys
 from gateway_worker.tenants.verifying import Claims
@@ -298,6 +298,23 @@ async def test_an_issuer_that_is_away() -> None:
     assert made.grant(signed()) == ACME
     assert (made.keys.are_usable, made.keys.unread_seconds) == (True, 0.0)
     assert told == [True, False, False, True, True]
+
+
+async def test_an_issuer_that_publishes_no_keys() -> None:
+    """Nothing is refused for that at once, and nothing is executed with those of before."""
+    for document in ({"keys": []}, {"keys": [{"kty": "oct", "kid": "RS256", "k": "AAAA"}]}):
+        made = await gateway()
+        made.issuer.document = document
+        for is_able, seconds in ((False, 0), (False, HOLD_SECONDS - 1), (True, 1)):
+            made.now += seconds
+            await made.keys.refresh()
+            assert made.keys.problem == NO_KEYS
+            assert (made.keys.are_usable, made.verifier.is_able) == (False, is_able)
+            assert made.grant(signed()) is NOTHING
+        made.issuer.document = published()
+        await made.keys.refresh()
+        assert (made.keys.problem, made.verifier.is_able) == (None, True)
+        assert made.grant(signed()) == ACME
 
 
 async def test_a_gateway_that_has_read_no_keys_yet() -> None:
