@@ -33,8 +33,8 @@ NO_REFUSAL: Final = Refusal()
 
 
 def refusal(line: bytes) -> Refusal | None:
-    """Return what a line of the log says of a refused login; None for other lines."""
-    if (match := _REFUSED.search(line)) is None:
+    """Return what the text of a log entry says of a refused login; None for other entries."""
+    if (match := _REFUSED.match(line)) is None:
         return None
     return Refusal(**{name.decode(): int(digits) for name, digits in _NUMBER.findall(match[1])})
 

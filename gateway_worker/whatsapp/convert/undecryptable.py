@@ -15,7 +15,11 @@ from gateway_worker.whatsapp.convert.message import MILLISECONDS, chat_lid_of, p
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.texts import message_id
 
-_LINE: Final = re.compile(rb"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
+# A message's id is its sender's, and may hold whatever the rest of such a line holds: the last
+# "from" is the library's.
+_LINE: Final = re.compile(
+    rb"Ignoring message (.*) from (\S+?)(?: in (\S+?))?: [^\n]*old counter", re.DOTALL
+)
 _SHARED: Final = frozenset({"g.us", "broadcast"})
 """The servers of conversations of more than two."""
 _BETWEEN: Final = b"\x00"
@@ -33,8 +37,11 @@ def swallowed(line: bytes) -> bytes | None:
     """Return what a line of the log says of a message that was swallowed; None for other lines.
 
     The answer is for the spool: id, writer and conversation (empty if it is the writer's).
+
+    Args:
+        line: The text of an entry.
     """
-    match = _LINE.search(line)
+    match = _LINE.match(line)
     return None if match is None else _BETWEEN.join(part or b"" for part in match.groups())
 
 
@@ -45,7 +52,7 @@ def old_counter(payload: bytes, *, people: People) -> Arrival:
         payload: What `swallowed` returned.
         people: Who is who.
     """
-    identity, writer, conversation = payload.decode(errors="replace").split("\x00")
+    identity, writer, conversation = payload.decode(errors="replace").rsplit("\x00", 2)
     sender = _jid(writer)
     chat = _jid(conversation) if conversation else sender
     return Arrival(

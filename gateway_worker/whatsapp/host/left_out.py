@@ -78,25 +78,25 @@ class SendRemarks:
         remarks, self._current = self._current, None
         return remarks or Remarks()
 
-    def log(self, data: bytes) -> None:
-        """Take a log entry of the library."""
+    def log(self, text: bytes) -> None:
+        """Take the text of an entry of the library's log."""
         current = self._current
         if current is None:
             return
-        if _OTHER_LIST in data:
+        if text.startswith(_OTHER_LIST):
             current.is_list_outdated = True
-        elif _TROUBLE in data:
-            _note(current, data.decode(errors="replace"))
+        elif text.startswith(_TROUBLE):
+            _note(current, text.decode(errors="replace"))
 
 
 def _note(remarks: Remarks, text: str) -> None:
-    if _NOT_STORED in text:
+    if text.startswith(_NOT_STORED):
         remarks.has_lost_secret = True
-    elif found := _NOT_ENCRYPTED.search(text):
+    elif found := _NOT_ENCRYPTED.match(text):
         remarks.left_out.append(found[1])
-    elif found := _NO_KEY.search(text):
+    elif found := _NO_KEY.match(text):
         remarks.causes[found[1]] = _cause(found[2])
-    elif found := _NO_KEYS.search(text):
+    elif found := _NO_KEYS.match(text):
         remarks.cause = _cause(found[1])
 
 

@@ -16,6 +16,7 @@ from neonize.proto.Neonize_pb2 import OfflineSyncPreview, UndecryptableMessage
 from gateway_worker.host_protocol.envelope import Notice
 from gateway_worker.host_protocol.spool_format import MAX_PAYLOAD_BYTES
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.whatsapp.convert.log_entries import text_of
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
 from gateway_worker.whatsapp.convert.undecryptable import swallowed
@@ -47,7 +48,7 @@ from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.host.volatile import VolatileEvents
 
 _LOG_NOTICES: Final = (
-    (re.compile(rb"Ignoring message (\S+) from .*old counter"), "message_lost"),
+    (re.compile(rb"Ignoring message (.*) from .*old counter", re.DOTALL), "message_lost"),
     (re.compile(rb"Failed to encrypt (\S+) for "), "recipient_device_left_out"),
 )
 """Warnings of the library that mean something: all that is kept of them is a message's id."""
@@ -232,14 +233,16 @@ class LibraryCallbacks:
 
     def log(self, data: bytes) -> None:
         """Take a log entry: most are nothing to anybody."""
-        self._watch.log(data)
-        self.refused = refusal(data) or self.refused
-        self._remarks.log(data)
-        if (payload := swallowed(data)) is not None:
+        text = text_of(data)
+        self._watch.log(text)
+        self.refused = refusal(text) or self.refused
+        self._remarks.log(text)
+        if (payload := swallowed(text)) is not None:
             self._store(SWALLOWED, payload)
         for pattern, event in _LOG_NOTICES:
-            if match := pattern.search(data):
-                self._tell(Notice(event=event, detail=match[1].decode(errors="replace")))
+            if match := pattern.match(text):
+                identity = match[1].decode(errors="replace")
+                self._tell(Notice(event=event, detail=message_id(identity) or ""))
 
 
 def _undecryptable(identity: str) -> Notice:

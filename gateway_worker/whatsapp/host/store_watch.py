@@ -17,13 +17,14 @@ from typing import Final
 HOLD_SECONDS: Final = 5.0
 """How long the library is held at most."""
 
-# What comes after the last "failed to decrypt" is the library's own; a message's id is not.
+# A message's id is its sender's, and may hold all of this: what comes after the last "from" is the
+# library's own.
 _RECEIVING: Final = re.compile(
-    rb"Error decrypting message (\S+) from .*failed to decrypt (?:prekey|normal|group) message: "
-    rb"(?P<cause>[^\n\x12]+)",
+    rb"Error decrypting message (.*) from \S+(?: in \S+)?: [^\n]*?"
+    rb"failed to decrypt (?:prekey|normal|group) message: (?P<cause>[^\n]+)",
     re.DOTALL,
 )
-_SENDING: Final = re.compile(rb"Failed to encrypt \S+ for \S+: (?P<cause>[^\n\x12]+)")
+_SENDING: Final = re.compile(rb"Failed to encrypt \S+ for \S+: (?P<cause>[^\n]+)")
 _STORE_ERROR: Final = re.compile(
     rb"driver: bad connection|sql: |context deadline exceeded"
     rb"|database or disk is full|disk I/O error|unable to open database file|database is locked"
@@ -35,17 +36,17 @@ def failed_to_read(line: bytes) -> str | None:
     """Return the id of a message that was given up because its keys could not be had, else None.
 
     Args:
-        line: The bytes of a log entry, in which the text is followed by other fields.
+        line: The text of a log entry.
     """
-    match = _RECEIVING.search(line)
+    match = _RECEIVING.match(line)
     if match is None or not _STORE_ERROR.search(match["cause"]):
         return None
     return match[1].decode(errors="replace")
 
 
 def failed_to_encrypt(line: bytes) -> bool:
-    """Whether a log entry says that a device is left out because its keys could not be had."""
-    match = _SENDING.search(line)
+    """Whether the text of a log entry says that a device is left out because its keys could not be had."""
+    match = _SENDING.match(line)
     return match is not None and _STORE_ERROR.search(match["cause"]) is not None
 
 
@@ -76,7 +77,7 @@ class StoreWatch:
         self._kept: set[str] = set()
 
     def log(self, line: bytes) -> None:
-        """Take a log entry, at the moment that it is written."""
+        """Take the text of a log entry, at the moment that it is written."""
         message_id = failed_to_read(line)
         if message_id is not None:
             self._kept.add(message_id)

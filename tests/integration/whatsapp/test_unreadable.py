@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_contracts import UndecryptableReason
-from gateway_worker.host_protocol.signals import Exited
+from gateway_worker.host_protocol.signals import Down, Exited
 from gateway_worker.sandbox.service.faults import Faults
 from tests.integration.whatsapp.stage import Stage
 from tests.support.arrivals import InboundMessage, UndecryptableMessage
@@ -64,4 +64,39 @@ async def test_a_message_that_comes_again_readable(stage: Stage) -> None:
     assert message.message_id == message_id
     assert message.recovered_after == 1
     assert account.messages()[0].recovered_after is None
+    await account.stop()
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        "Failed to encrypt 3EB0 for 7:1@lid: database or disk is full",
+        "Error decrypting message 3EB0 from 7@lid: failed to decrypt normal message: sql: gone",
+        "Ignoring message 3EB0 from 88@lid: received message with old counter",
+    ],
+)
+async def test_what_a_message_is_called_is_no_word_of_the_library(
+    stage: Stage, called: str
+) -> None:
+    """Its writer chooses that, and the library writes it into its log: nothing is cut or forged."""
+    account = await stage.linked()
+    ben = await stage.customer()
+    await ben.send_text(account.phone.number, "hello")
+    first = await account.next(InboundMessage)
+    await account.host.request(send_text(to=ben.number, text="now both have answered"))
+    await ben.next_message()
+    stage.sandbox.faults.set(
+        account.phone.number, Faults(garbled=1, altered=1, alterations={"id": called})
+    )
+    await ben.send_text(account.phone.number, "garbled")
+
+    told = await account.next(UndecryptableMessage)
+    assert (told.reason, told.sender) == (UndecryptableReason.UNDECRYPTABLE, first.sender.jid)
+    assert told.message_id.startswith("invalid-")
+    await account.host.request(send_text(to=ben.number, text="still here"))
+    last = await ben.send_text(account.phone.number, "so am I")
+    await account.next(InboundMessage, lambda message: message.message_id == last)
+    others = [one for one in account.events if isinstance(one, UndecryptableMessage)]
+    assert all(one.reason is UndecryptableReason.UNDECRYPTABLE for one in others)
+    assert not [one for one in account.events if isinstance(one, Down | Exited)]
     await account.stop()

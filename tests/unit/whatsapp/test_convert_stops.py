@@ -25,6 +25,7 @@ def test_the_log_tells_the_numbers_of_a_refusal() -> None:
     assert refusal(UNKNOWN) == Refusal(reason=415)
     assert refusal(b"Unknown connect failure: <failure/>") == NO_REFUSAL
     assert refusal(b'Got <failure reason="415"/> in a text') is None
+    assert refusal(b"Error decrypting message " + BAN + b" from 7@lid: no session") is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway_worker.whatsapp.convert.arrival import Arrival
+from gateway_worker.whatsapp.convert.log_entries import text_of
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.undecryptable import old_counter, swallowed, undecryptable
 from tests.support.arrivals import UndecryptableMessage, through
@@ -13,7 +14,7 @@ from tests.unit.whatsapp.library_messages import GROUP, LID, events, jid, source
 
 PHONES = {"77": "4915500001"}
 PEOPLE = People(phone_of=PHONES.get)
-TAIL = b": failed to decrypt normal message: received message with old counter\x12\x04WARN"
+TAIL = b": failed to decrypt normal message: received message with old counter"
 
 
 def arrives(found: Arrival | None) -> UndecryptableMessage | None:
@@ -27,7 +28,7 @@ def arrives(found: Arrival | None) -> UndecryptableMessage | None:
 
 def read(line: bytes) -> UndecryptableMessage | None:
     """Return what a line of the log becomes."""
-    payload = swallowed(b"\n\x60Ignoring message " + line + TAIL)
+    payload = swallowed(b"Ignoring message " + line + TAIL)
     assert payload is not None
     return arrives(old_counter(payload, people=PEOPLE))
 
@@ -68,10 +69,39 @@ def test_an_id_that_is_none() -> None:
 
 
 @pytest.mark.parametrize(
+    "called", [b"3EB0 from 88@lid" + TAIL, b"3EB0 from 88@lid in 1203@g.us", b"a\0b\0c", b"a\nb"]
+)
+def test_whoever_is_named_in_an_id_has_not_written_it(called: bytes) -> None:
+    """Its writer chooses it, and the library says it as it is."""
+    found = read(called + b" from 77:12@lid in 77@lid")
+    assert found is not None
+    assert (found.chat, found.sender) == ("4915500001@s.whatsapp.net",) * 2
+    assert found.message_id.startswith("invalid-")
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (events.LogEntry(Message="x" * 300, Level="WARN", Name="Client").SerializeToString(), b"x" * 300),
+        (events.LogEntry(Message="", Level="WARN", Name="Client").SerializeToString(), b""),
+        (b"\n\x05cut", b"cut"),
+        (b"\n" + b"\xff" * 9, b""),
+        (b"\x12\x04WARN", b""),
+        (b"\n", b""),
+        (b"", b""),
+    ],
+)
+def test_the_text_of_an_entry_of_the_log(entry: bytes, text: bytes) -> None:
+    """Which begins where it begins."""
+    assert text_of(entry) == text
+
+
+@pytest.mark.parametrize(
     "line",
     [
         b"Ignoring message 3EB0 from 7@lid: duplicate",
         b"received message with old counter",
+        b"Error decrypting message Ignoring message 3EB0 from 7@lid" + TAIL + b" from 8@lid: gone",
         b"",
         b"\x00\xff",
     ],

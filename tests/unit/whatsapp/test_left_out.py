@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_worker.whatsapp.host.left_out import Cause, SendRemarks
+from gateway_worker.whatsapp.host.left_out import Cause, Remarks, SendRemarks
 
 PHONE = "1081@lid"
 COMPANION = "1081:3@lid"
@@ -10,18 +10,12 @@ OWN = "1099:2@lid"
 NO_SESSION = "can't encrypt message for device: no signal session established with 1081_1:0"
 
 
-def entry(text: str) -> bytes:
-    """Return a log entry around a text, as the library hands it over."""
-    body = text.encode()
-    return b"\x0a" + bytes([len(body) % 128]) + body + b"\x12\x04WARN\x1a\x06Client"
-
-
 def remarks(*lines: str) -> SendRemarks:
     """Return what was gathered of lines during a send."""
     gathered = SendRemarks()
     gathered.begin()
     for line in lines:
-        gathered.log(entry(line))
+        gathered.log(line.encode())
     return gathered
 
 
@@ -70,12 +64,28 @@ def test_a_device_list_that_is_out_of_date() -> None:
     assert remarks(line).end().is_list_outdated
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        left_out(PHONE),
+        "Failed to fetch prekeys for [1081@lid] with no existing session: code=\"429\"",
+        "Server returned different participant list hash (2:aa != 2:bb)",
+        "Failed to store message secret",
+    ],
+)
+def test_what_a_message_that_arrives_is_called_says_nothing_of_one_that_is_sent(said: str) -> None:
+    """Its id is its writer's to choose, and stands in what the library says of it."""
+    found = remarks(f"Error decrypting message {said} from 7@lid: no session", f"Failed {said}")
+
+    assert found.end() == Remarks()
+
+
 @pytest.mark.parametrize("begun", [True, False])
 def test_nothing_of_another_send(begun: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """What was said before this one, or after it, is not its own."""
     gathered = remarks(left_out(PHONE))
     gathered.end()
-    gathered.log(entry(left_out(COMPANION)))
+    gathered.log(left_out(COMPANION).encode())
     if begun:
         gathered.begin()
 
