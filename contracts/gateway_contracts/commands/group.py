@@ -368,6 +368,8 @@ class EntryState(StrEnum):
     JOINED = "joined"
     REQUESTED = "requested"
     """Its admins have to agree."""
+    UNKNOWN = "unknown"
+    """One of both: WhatsApp has taken it, and did not tell which. `group.joined` says it is in."""
 
 
 class GroupEntered(WireModel):

@@ -6,8 +6,11 @@ is let in reads what is sent after that, and nothing is sent after the account h
 
 from typing import Any, Final
 
+import structlog
+
 from gateway_contracts import (
     Done,
+    EntryState,
     GroupAcceptInvite,
     GroupCreate,
     GroupCreated,
@@ -33,9 +36,10 @@ from gateway_worker.commands.handlers.group_calls import (
 from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.picture_preparation import PicturePreparation
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.errors import UnsupportedError
+from gateway_worker.errors import GatewayError, UnsupportedError
 from gateway_worker.host_protocol.methods.groups import (
     AcceptInvite,
+    AskMembership,
     ChangeGroup,
     ChangeMembers,
     CreateGroup,
@@ -46,6 +50,8 @@ from gateway_worker.host_protocol.methods.groups import (
 )
 from gateway_worker.host_protocol.methods.method import Method
 from gateway_worker.sessions.session.session import Session
+
+log = structlog.get_logger(__name__)
 
 _NEW: Final = Order(marks=frozenset({"new group"}), waits_for=frozenset({"new group"}))
 """A group that is not there yet has nobody's order to keep."""
@@ -116,7 +122,25 @@ async def join(context: Context, command: GroupJoin) -> Effect:
     session = await context.manager.find(command.subject)
     call = JoinGroup(code=code_of(command.data.link))
     answer = await _asked(context, session, call, command.id)
-    return _effect(session, GroupEntered.model_validate(answer.data), answer)
+    group = answer.data["group"]
+    state = await _entry_state(context, session, group, command.id)
+    return _effect(session, GroupEntered(group=group, state=state), answer)
+
+
+async def _entry_state(
+    context: Context, session: Session, group: str, command_id: str
+) -> EntryState:
+    """Return how far the account has come into a group that it wants to enter.
+
+    That it has asked to is done, whatever becomes of this question: asked to enter once more, a
+    group's admins would see it again.
+    """
+    try:
+        found = await _asked(context, session, AskMembership(group=group), command_id)
+    except GatewayError as error:
+        log.warning("group.membership_not_told", error_code=error.code)
+        return EntryState.UNKNOWN
+    return EntryState.JOINED if found.data["is_in"] else EntryState.REQUESTED
 
 
 async def accept(context: Context, command: GroupAcceptInvite) -> Effect:

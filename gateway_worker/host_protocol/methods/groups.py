@@ -52,6 +52,14 @@ class ReadGroup(_Question, frozen=True, kw_only=True, tag="group.info"):
     most: int
 
 
+class AskMembership(_Question, frozen=True, kw_only=True, tag="group.membership"):
+    """Tell whether the account is in a group (`is_in`)."""
+
+    timeout_seconds = 10.0
+
+    group: str
+
+
 class ListGroups(_Question, frozen=True, kw_only=True, tag="group.list"):
     """Return the details of `most` of the account's groups from a place on."""
 
@@ -151,7 +159,7 @@ class ReadInviteLink(_Change, frozen=True, kw_only=True, tag="group.invite_link"
 
 
 class JoinGroup(_Change, frozen=True, kw_only=True, tag="group.join"):
-    """Enter a group by the code of its link, or ask for it."""
+    """Enter a group by the code of its link, or ask for it; answers which group that is."""
 
     code: str
 
@@ -181,6 +189,7 @@ class LinkGroup(_Change, frozen=True, kw_only=True, tag="community.link"):
 
 GroupCall = (
     ReadGroup
+    | AskMembership
     | ListGroups
     | PreviewGroup
     | PreviewInvite

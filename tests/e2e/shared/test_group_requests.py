@@ -41,6 +41,7 @@ from gateway_contracts import (
     SessionEventEnvelope,
     SubGroupsListed,
 )
+from gateway_worker.sandbox.service.fault_rules import Error, Match, Point, Rule, Who
 from tests.e2e.shared.test_files_sent import uploaded
 from tests.e2e.shared.test_groups import got
 from tests.support.samples import picture
@@ -144,6 +145,24 @@ async def test_a_group_of_ones_own(gateway: Gateway, name: str) -> None:
     assert failed.data.error.errors[0].pointer == "/data/cursor"
 
 
+async def a_join_of_which_no_more_is_told(shop: Shop, ada: Phone) -> None:
+    """The account is in; asked to enter once more it would ask the admins twice."""
+    shy = ada.groups.create("Shy")
+    asked = Rule(
+        id=f"join-{shop.phone.number}",
+        point=Point.IQ,
+        who=Who(number=shop.phone.number),
+        match=Match(query="w:g2/query"),
+        effect=Error(code=429),
+        times=1,
+    )
+    shop.gateway.sandbox.faults.add(asked)
+    link = f"https://chat.whatsapp.com/{ada.groups.link(shy.jid)}"
+    entered = await shop.ask(GroupEntered, GroupJoin, link=link)
+    assert (entered.group, entered.state) == (str(shy.jid), EntryState.UNKNOWN)
+    await shop.told(GroupJoined, str(shy.jid))
+
+
 async def test_groups_of_others(gateway: Gateway, name: str) -> None:
     """Looked at and entered by link and by invitation; admins are asked, and communities kept."""
     phone, ada = await gateway.sandbox.add_phone(), await gateway.sandbox.add_phone()
@@ -157,6 +176,7 @@ async def test_groups_of_others(gateway: Gateway, name: str) -> None:
     entered = await shop.ask(GroupEntered, GroupJoin, link=link)
     assert (entered.group, entered.state) == (str(theirs.jid), EntryState.JOINED)
     await shop.told(GroupJoined, str(theirs.jid))
+    await a_join_of_which_no_more_is_told(shop, ada)
 
     phone.groups.let_contacts_add(only=True)
     other = ada.groups.create("Other")

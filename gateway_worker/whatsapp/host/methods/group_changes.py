@@ -13,6 +13,7 @@ from gateway_worker.host_protocol.envelope import Request
 from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.host_protocol.methods.groups import (
     AcceptInvite,
+    AskMembership,
     ChangeGroup,
     ChangeMembers,
     CreateGroup,
@@ -101,10 +102,14 @@ def join(tools: Tools, _request: Request, call: JoinGroup) -> GroupAnswer:
     """Enter a group by its link; whether it is in, WhatsApp tells only who asks for the group."""
     started = time.monotonic()
     found = ask(lambda: tools.library.client.join_group_with_link(call.code), "entering the group")
-    group = address(found)
-    is_in = _is_in(tools.library, group)
-    told = {"group": group, "state": "joined" if is_in else "requested"}
-    return GroupAnswer(data=told, seconds=time.monotonic() - started)
+    return GroupAnswer(data={"group": address(found)}, seconds=time.monotonic() - started)
+
+
+def membership(tools: Tools, _request: Request, call: AskMembership) -> GroupAnswer:
+    """Tell whether the account is in a group."""
+    started = time.monotonic()
+    is_in = _is_in(tools.library, call.group)
+    return GroupAnswer(data={"is_in": is_in}, seconds=time.monotonic() - started)
 
 
 def accept(tools: Tools, _request: Request, call: AcceptInvite) -> GroupAnswer:
@@ -190,6 +195,7 @@ RUNS: Final[Mapping[type[Any], Run]] = {
     ChangeMembers: members,
     ChangeGroup: change,
     JoinGroup: join,
+    AskMembership: membership,
     AcceptInvite: accept,
     LeaveGroup: leave,
     LinkGroup: link,
