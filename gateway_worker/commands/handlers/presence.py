@@ -14,6 +14,7 @@ from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Ne
 from gateway_worker.commands.lanes import Lane
 from gateway_worker.errors import InvalidCommandError
 from gateway_worker.host_protocol.methods.presence import SetPresence, SubscribePresence
+from gateway_worker.sessions.chats import chat_of, spellings_of
 from gateway_worker.sessions.session.session import Session
 
 _CONTACTS: Final = "/data/contacts"
@@ -50,9 +51,9 @@ async def subscribe(context: Context, command: PresenceSubscribe) -> Effect:
 async def unsubscribe(context: Context, command: PresenceUnsubscribe) -> Effect:
     """Ask for it no more when the session next connects."""
     session = await context.manager.find(command.subject)
-    gone = {one.removeprefix("+") for one in command.data.contacts}
+    gone = {chat for one in command.data.contacts for chat in spellings_of(chat_of(one))}
     known = _presence(session)
-    left = tuple(one for one in known.contacts if one not in gone)
+    left = tuple(one for one in known.contacts if chat_of(one) not in gone)
     return await _kept(session, known.model_copy(update={"contacts": left}))
 
 

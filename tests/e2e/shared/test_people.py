@@ -11,6 +11,7 @@ from PIL import Image
 
 from gateway_contracts import (
     CommandEnvelope,
+    CommandSucceeded,
     ErrorCode,
     MessageReceived,
     PresenceChanged,
@@ -138,9 +139,35 @@ async def the_account_is_unlinked(asking: Asking, shop: Phone) -> None:
 
 async def without_a_name_nothing_is_shown(asking: Asking) -> None:
     """That is told at once: what the session shows after it must not wait for a name."""
-    nameless = await asking.gateway.fail(asking.command("presence.set", state="available"))
-    assert nameless.data.error.code is ErrorCode.NOT_ATTEMPTED
-    assert nameless.data.attempts == 1
+    for command in (
+        asking.command("presence.set", state="available"),
+        asking.command("profile.set", push_name="Corner Shop"),
+    ):
+        nameless = await asking.gateway.fail(command)
+        assert nameless.data.error.code is ErrorCode.NOT_ATTEMPTED
+        assert nameless.data.attempts == 1
+
+
+async def a_name_is_given(asking: Asking, shop: Phone) -> None:
+    """Once the phone has shared its keys, which comes as a message does."""
+    await shop.share_keys()
+
+    async def is_given() -> bool:
+        command = asking.command("profile.set", push_name="Corner Shop")
+        await asking.gateway.backend.publish(command)
+        outcome = await asking.gateway.backend.outcome(command.id)
+        return isinstance(outcome, CommandSucceeded)
+
+    await eventually(is_given, timeout_seconds=30, reason="the phone's keys have come")
+
+
+async def somebody_unknown_is_named_by_the_place(asking: Asking, known: str) -> None:
+    """Of several whose presence is wanted; numbers stand in no error."""
+    failed = await asking.gateway.fail(
+        asking.command("presence.subscribe", contacts=[known, NOBODY])
+    )
+    assert failed.data.error.code is ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
+    assert str(failed.data.error.detail).endswith("(contact 2 of 2)")
 
 
 async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
@@ -177,12 +204,12 @@ async def test_what_is_shown_of_an_account(gateway: Gateway, name: str) -> None:
     assert changed["settings"] == settings | {"last_seen": "nobody"}
 
     await without_a_name_nothing_is_shown(asking)
-    await shop.share_keys()
-    await asking.ask("profile.set", push_name="Corner Shop")
+    await a_name_is_given(asking, shop)
     await asking.ask("presence.set", state="available")
     ben = await gateway.sandbox.add_phone()
     await asking.ask("presence.subscribe", contacts=[ben.number, number])
-    await asking.ask("presence.unsubscribe", contacts=[ben.number])
+    await asking.ask("presence.unsubscribe", contacts=[f"{ben.number}@s.whatsapp.net"])
+    await somebody_unknown_is_named_by_the_place(asking, number)
     await ada.show_presence(available=True)
     came = await gateway.backend.expect(PresenceChanged, name)
     assert (came.data.contact.jid, came.data.state) == (received.data.chat, "available")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from neonize.utils.enum import Presence
 
 from gateway_worker.host_protocol.envelope import Request
@@ -27,9 +28,19 @@ def set_presence(tools: Tools, _request: Request, call: SetPresence) -> Done:
 
 def subscribe_presence(tools: Tools, _request: Request, call: SubscribePresence) -> Done:
     """Have people's presence told."""
-    for person in call.people:
-        subscribe(tools, person)
+    for place, person in enumerate(call.people, start=1):
+        try:
+            subscribe(tools, person)
+        except SendFailedError as error:
+            raise SendFailedError(_of_one(error.failure, place, len(call.people))) from None
     return Done()
+
+
+def _of_one(failure: Failure, place: int, number: int) -> Failure:
+    """Say whose subscription has failed, by the place: numbers stand in no error."""
+    if number == 1:
+        return failure
+    return msgspec.structs.replace(failure, detail=f"{failure.detail} (contact {place} of {number})")
 
 
 def restore(tools: Tools) -> None:

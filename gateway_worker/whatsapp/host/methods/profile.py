@@ -113,7 +113,7 @@ def _set_name(tools: Tools, name: str) -> None:
     except Exception as error:  # noqa: BLE001 - the library's errors differ by their text only
         if _NO_KEYS in str(error):
             detail = "the phone has not shared its keys with this device yet"
-            failure = Failure(kind=FailureKind.NOT_BEGUN, detail=detail)
+            failure = Failure(kind=FailureKind.NOT_BEGUN, detail=detail, attempts=1)
         else:
             failure = query_failure(str(error), "the new name")
         raise SendFailedError(failure) from None
