@@ -12,7 +12,7 @@ from gateway_worker.commands.pacing.buckets import Asked, Part, Reserved
 from gateway_worker.commands.pacing.pacer import Pacer
 from gateway_worker.commands.pacing.plan import Plan
 from gateway_worker.errors import RateLimitedError
-from gateway_worker.sessions.chats import chat_of
+from gateway_worker.sessions.chats import chat_of, spellings_of
 
 QUIET: Final = "quiet_hours"
 PARTS: Final = (*(part.value for part in Part), QUIET)
@@ -68,7 +68,8 @@ class Pace:
     ) -> None:
         self._pacer = pacer
         self._session_id = session_id
-        self._recipient = chat_of(recipient)
+        # One person's bucket is the same however the number is written.
+        self._recipient = min(spellings_of(chat_of(recipient)))
         self._created_at = created_at
         self._drawn = drawn
         self._plan: Plan | None = None

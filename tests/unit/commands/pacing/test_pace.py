@@ -101,9 +101,11 @@ async def test_a_chat_waits_for_its_own_and_others_pass(harness: PacingHarness) 
 
 
 async def test_one_chat_is_one_however_it_is_written(harness: PacingHarness) -> None:
-    """By number or by id, of whichever device."""
+    """By number or by id, of whichever device, and with or without the digit of a mobile."""
     await harness.send("12025550101:7@s.whatsapp.net")
     assert await harness.send(ADA) == 60
+    await harness.send("+551187654321")
+    assert await harness.send("5511987654321@s.whatsapp.net") == 60
 
 
 async def test_a_wait_that_is_too_long_is_refused_and_takes_nothing(
