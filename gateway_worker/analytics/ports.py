@@ -66,6 +66,10 @@ class Together:
 class AnalyticsStore(Protocol):
     """Adds up rows. Every call may raise `DependencyError`."""
 
+    async def now(self) -> datetime:
+        """Return the time by which rows are stored."""
+        ...
+
     async def count(self, session_id: str, day: date) -> DayCounts:
         """Count a session's day, as it stands now."""
         ...

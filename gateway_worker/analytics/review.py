@@ -29,6 +29,9 @@ from gateway_worker.sessions.changes import Change, Review, source_of
 log = structlog.get_logger(__name__)
 
 _WINDOW: Final = timedelta(hours=1)
+_MOST_SKEW: Final = timedelta(minutes=5)
+"""By a clock that is further off messages would be undelivered that were just sent, and days over
+that have not begun: what is told once is not told again when the clock is right."""
 _FAILURES: Final = tuple(
     code.value
     for code in ErrorCode
@@ -168,12 +171,26 @@ class SessionReviews:
         while not stop.is_set():
             sessions = list(self._sessions())
             pause = self._interval_seconds / max(1, len(sessions))
+            if not sessions or not await self.is_in_time():
+                await _wait(stop, self._interval_seconds)
+                continue
             await self.take_up(sessions)
             for session in sessions:
                 await self.look(session)
                 await _wait(stop, pause)
-            if not sessions:
-                await _wait(stop, pause)
+
+    async def is_in_time(self) -> bool:
+        """Tell whether this machine's clock is right enough to say what is over."""
+        try:
+            ahead = self._clock.now() - await self._store.now()
+        except GatewayError as error:
+            log.warning("session.not_reviewed", reason=str(error))
+            return False
+        if abs(ahead) <= _MOST_SKEW:
+            return True
+        seconds = round(ahead.total_seconds())
+        log.warning("session.not_reviewed", reason="the clock is off", ahead=seconds)
+        return False
 
     async def take_up(self, sessions: Iterable[ReviewedSession]) -> None:
         """Learn of sessions that are new here how far they have been looked at, in one question."""

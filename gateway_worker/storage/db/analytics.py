@@ -44,6 +44,7 @@ _FAILED: Final = """
 _COUNTED: Final = """
     SELECT day, counts FROM daily_counts WHERE session_id = $1 AND day >= $2 AND day <= $3
 """
+_NOW: Final = "SELECT clock_timestamp() AS now"
 _NUMBERS: Final = ("sent", "delivered", "read", "sent_elsewhere", "received")
 _SUMS: Final = ", ".join(f"'{name}', sum((kind ->> '{name}')::bigint)" for name in _NUMBERS)
 _TOGETHER: Final = f"""
@@ -122,6 +123,12 @@ class PostgresAnalyticsStore:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+
+    async def now(self) -> datetime:
+        """Return the database's time, by which rows are stored."""
+        (row,) = await self._fetch("asking for the time", _NOW)
+        now: datetime = row["now"]
+        return now
 
     async def count(self, session_id: str, day: date) -> DayCounts:
         """Count a session's day, as it stands now."""

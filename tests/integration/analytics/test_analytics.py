@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway_contracts import (
     Account,
@@ -228,9 +229,9 @@ async def test_sessions_are_looked_at_by_themselves(
     database_url: str,
     changes: PostgresChangeStore,
     session: Reviewed,
-    clock: ManualClock,
 ) -> None:
     """Until the worker stops; what the database does not answer now is asked again."""
+    clock = ManualClock(at=datetime.now(UTC))
     reviews = looking(database, session, clock, undelivered_seconds=60, interval_seconds=0.05)
     stop = asyncio.Event()
     await execute(database_url, "ALTER TABLE session_reviews RENAME TO hidden")
@@ -249,6 +250,36 @@ async def test_sessions_are_looked_at_by_themselves(
     stop.set()
     await running
     assert len(told(session.events, "wa.message.failed.v1")) == 1
+
+
+async def test_a_clock_that_is_off_says_of_nothing_that_it_is_over(
+    database: Database, changes: PostgresChangeStore, session: Reviewed
+) -> None:
+    """What was sent a moment ago is not undelivered, nor a day over that has not begun."""
+    clock = ManualClock(at=datetime.now(UTC))
+    reviews = looking(database, session, clock, undelivered_seconds=60, interval_seconds=0.02)
+    assert await reviews.is_in_time()
+    stop, looks = asyncio.Event(), 0
+    running = asyncio.create_task(reviews.run(stop))
+
+    async def is_noted() -> bool:
+        return await count(database, "session_reviews") == 1
+
+    await eventually(is_noted, reason="it is noted from where on is looked")
+    with capture_logs() as logs:
+        for days in (10, -20):
+            move(clock, days=days)
+            assert not await reviews.is_in_time()
+            await changes.commit([sent(days)])
+            looks = len(logs)
+            await eventually(lambda: len(logs) > looks + 2, reason="it would have looked")  # noqa: B023
+        move(clock, days=10)
+        assert await reviews.is_in_time()
+    stop.set()
+    await running
+    assert session.events == []
+    (review,) = (await PostgresAnalyticsStore(database=database).reviews(["s"])).values()
+    assert review.told_day is None or review.told_day < clock.now().date()
 
 
 async def test_a_former_owner_tells_nothing(
