@@ -96,6 +96,7 @@ class HostSupervisor:
         self._exited: asyncio.Future[Exited] | None = None
         self._ending: Disconnect | None = None
         self._urgent: list[float] = []
+        self._unusable: str | None = None
         self._backoff = Backoff(
             initial_seconds=limits.restart_initial_seconds,
             maximum_seconds=limits.restart_maximum_seconds,
@@ -220,7 +221,7 @@ class HostSupervisor:
                 self._is_launching = False
         except ProxyUnusableError as error:
             # Nothing may go without it: the session waits for the key, another proxy or a name.
-            self._log.error("session.proxy_unusable", reason=str(error))
+            self._tell_unusable(str(error))
             self._ending = Disconnect(
                 SessionState.RECONNECTING, StatusReason.PROXY_UNREACHABLE, error.detail
             )
@@ -228,6 +229,7 @@ class HostSupervisor:
         except GatewayError as error:
             self._log.warning("session.host_not_started", reason=str(error))
             return
+        self._unusable = None
         if self._is_killed:  # while the host was being started
             self.host.kill()
         elif self._halting.is_set():
@@ -242,6 +244,12 @@ class HostSupervisor:
         self._observer.host_exited(expected=expected)
         self.host = None
         self._log.info("session.host_exited", expected=expected, detail=left.detail)
+
+    def _tell_unusable(self, reason: str) -> None:
+        """Say once that nothing can go through the proxy; it is tried again and again."""
+        tell = self._log.info if reason == self._unusable else self._log.error
+        tell("session.proxy_unusable", reason=reason)
+        self._unusable = reason
 
     async def _next_spec(self) -> HostSpec:
         account = self._machine.account

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from gateway_contracts import SessionState, SessionStatus, StatusReason
+from gateway_contracts import Proxy, SessionSettings, SessionState, SessionStatus, StatusReason
 from gateway_worker.errors import DependencyError
 from gateway_worker.host_protocol.layout import DEVICE_STORE_NAME, EPOCH_NAME
 from gateway_worker.host_protocol.signals import Down, Ended, Exited
@@ -123,6 +124,25 @@ async def test_a_host_is_not_started_for_a_session_that_was_lost_meanwhile(
 
     assert harness.launcher.running == []
     assert all(host.killed for host in harness.launcher.hosts)
+
+
+async def test_a_proxy_that_cannot_be_used_is_an_error_once(harness: SessionHarness) -> None:
+    """It is tried again and again, which is no news until it has worked in between."""
+    supervisor = harness.session._supervisor
+    within = SessionSettings(proxy=Proxy(url="http://127.0.0.1:3128"))
+    for _ in range(2):
+        with capture_logs() as logs:
+            await supervisor.configure(within)
+
+            def levels() -> list[str]:
+                told = [one for one in logs if one["event"] == "session.proxy_unusable"]  # noqa: B023
+                return [one["log_level"] for one in told]
+
+            await eventually(lambda: len(levels()) > 3, reason="it is tried again")  # noqa: B023
+            await supervisor.configure(SessionSettings())
+            await harness.connected()
+        first, *others = levels()
+        assert (first, set(others)) == ("error", {"info"})
 
 
 async def test_a_disk_that_does_not_take_the_epoch_is_asked_again(harness: SessionHarness) -> None:
