@@ -32,6 +32,10 @@ _INFO: Final[Mapping[MediaType, bytes]] = {
 """What keys are derived for."""
 
 
+class DamagedTransferError(MediaRefusedError):
+    """What came is not what its sender has uploaded; it may be when it comes the next time."""
+
+
 class Decryption:
     """One file. Calls may come from different threads, one after the other.
 
@@ -74,13 +78,14 @@ class Decryption:
         """Return the rest of the plain file, after all checks.
 
         Raises:
-            MediaRefusedError: It is not the file that the message is about.
+            DamagedTransferError: What came is not the encrypted file that the message is about.
+            MediaRefusedError: It is, and not the file that it says.
         """
         expected = self._reference
         if self._came <= MAC_BYTES:
-            raise MediaRefusedError("the file is too short")
+            raise DamagedTransferError("the file is too short")
         if expected.file_enc_sha256 and not _same(self._whole.digest(), expected.file_enc_sha256):
-            raise MediaRefusedError("the hash of the encrypted file does not match")
+            raise DamagedTransferError("the hash of the encrypted file does not match")
         if not _same(self._mac.digest()[:MAC_BYTES], self._tail):
             raise MediaRefusedError("the file's authentication code does not match")
         try:

@@ -22,6 +22,7 @@ class Job:
         began: When it was tried first, by the monotonic clock; None before that.
         waiters: Who waits for its end, or for the end of this attempt.
         timer: Brings it back into the queue.
+        was_damaged: Whether what came was once not what its sender has uploaded.
     """
 
     session_id: str
@@ -29,6 +30,7 @@ class Job:
     began: float | None = None
     waiters: set["asyncio.Future[Media]"] = field(default_factory=set)
     timer: asyncio.TimerHandle | None = None
+    was_damaged: bool = False
     backoff: Backoff = field(
         default_factory=lambda: Backoff(
             initial_seconds=_INITIAL_SECONDS, maximum_seconds=_MAXIMUM_SECONDS

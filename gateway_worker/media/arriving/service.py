@@ -30,8 +30,10 @@ from gateway_worker.errors import (
     QuotaExceededError,
     RetryableError,
     UnsupportedError,
+    UpstreamTimeoutError,
 )
 from gateway_worker.host_protocol.media import MediaReference
+from gateway_worker.media.arriving.decryption import DamagedTransferError
 from gateway_worker.media.arriving.download import Downloader
 from gateway_worker.media.arriving.fair_queue import FairQueue
 from gateway_worker.media.arriving.jobs import Job, is_ours
@@ -310,6 +312,8 @@ class ArrivingMedia:
         try:
             media, came = await self._downloader.download(job.session_id, row)
         except PermanentError as error:
+            if self._may_come_whole(job, row, error):
+                raise UpstreamTimeoutError(error.detail) from error
             # The next day it can be had.
             is_recoverable = isinstance(error, QuotaExceededError)
             await self._give_up(job, row, error, is_recoverable=is_recoverable)
@@ -355,6 +359,14 @@ class ArrivingMedia:
             await self._owner.record(job.session_id, event, _update(media))
         self._jobs.pop(job.key, None)
         job.fail(error)
+
+    @staticmethod
+    def _may_come_whole(job: Job, row: MediaRow, error: PermanentError) -> bool:
+        """Whether a file that was damaged on its way is fetched once more before that is told."""
+        if not isinstance(error, DamagedTransferError) or job.was_damaged:
+            return False
+        job.was_damaged = row.media.state is MediaState.PENDING
+        return job.was_damaged
 
     def _has_patience(self, job: Job, error: RetryableError) -> bool:
         """Whether a file is tried again that cannot be had now."""

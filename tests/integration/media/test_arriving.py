@@ -82,7 +82,7 @@ async def test_a_file_is_there_when_it_is_told(
 async def test_a_large_file(place: Place) -> None:
     """In parts, none of which shows before all have been checked."""
     async with place.desk() as desk:
-        place.whatsapp.rule(Corrupt())
+        place.whatsapp.rule(Corrupt(), times=2)
         damaged = await desk.receive("s", place.whatsapp.keep(LARGE))
         assert (await desk.until_told(damaged)).state is MediaState.FAILED
         assert await desk.object(key_of(LARGE)) is None
@@ -94,26 +94,27 @@ async def test_a_large_file(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "code"),
+    ("effect", "times", "code"),
     [
-        (Error(code=403), ErrorCode.MEDIA_UNAVAILABLE),
-        (Error(code=404), ErrorCode.MEDIA_UNAVAILABLE),
-        (Expire(), ErrorCode.MEDIA_UNAVAILABLE),
-        (Corrupt(), ErrorCode.MEDIA_REFUSED),
-        (Truncate(keep_bytes=1_000), ErrorCode.MEDIA_REFUSED),
-        (Truncate(keep_bytes=3), ErrorCode.MEDIA_REFUSED),
+        (Error(code=403), 1, ErrorCode.MEDIA_UNAVAILABLE),
+        (Error(code=404), 1, ErrorCode.MEDIA_UNAVAILABLE),
+        (Expire(), 1, ErrorCode.MEDIA_UNAVAILABLE),
+        (Corrupt(), 2, ErrorCode.MEDIA_REFUSED),
+        (Truncate(keep_bytes=1_000), 2, ErrorCode.MEDIA_REFUSED),
+        (Truncate(keep_bytes=3), 2, ErrorCode.MEDIA_REFUSED),
     ],
     ids=["403", "404", "410", "flipped", "truncated", "too short"],
 )
 async def test_what_cannot_be_had(
     place: Place,
     effect: Effect,
+    times: int,
     code: ErrorCode,
 ) -> None:
-    """It is tried once, told as failed, and said that it will not come."""
+    """It is told as failed, and said that it will not come; of what is damaged after another try."""
     async with place.desk() as desk:
         reference = place.whatsapp.keep(SMALL)
-        place.whatsapp.rule(effect)
+        place.whatsapp.rule(effect, times=times)
         media = await desk.until_told(await desk.receive("s", reference))
 
         assert media.state is MediaState.FAILED
@@ -150,8 +151,10 @@ async def test_a_message_that_says_something_else(
         [Cut(), Cut()],
         [Error(code=503), Error(code=500), Error(code=429)],
         [Slow(bytes_per_second=200_000)],
+        [Corrupt()],
+        [Truncate(keep_bytes=1_000)],
     ],
-    ids=["dropped", "cut", "refused for now", "slow"],
+    ids=["dropped", "cut", "refused for now", "slow", "damaged", "truncated"],
 )
 async def test_what_comes_after_all(
     place: Place,
