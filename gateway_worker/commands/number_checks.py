@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from gateway_worker.errors import RateLimitedError
+from gateway_worker.errors import RateLimitedError, UpstreamTimeoutError
 from gateway_worker.host_protocol.methods.contacts import CheckContacts
 from gateway_worker.host_protocol.methods.method import Method, R
 from gateway_worker.host_protocol.wire import Person
@@ -99,8 +99,9 @@ class NumberChecks:
         command_id: str | None = None,
         seconds_left: Callable[[], float | None] = lambda: None,
         patience_seconds: float = PATIENCE_SECONDS,
+        may_lack: bool = False,
     ) -> NumberAnswers:
-        """Return who has each number (digits); what was answered stays known if a later one fails.
+        """Return who has each number (digits); what was answered stays known if others are not.
 
         Args:
             session: Whose connection is used.
@@ -109,9 +110,11 @@ class NumberChecks:
             command_id: The command that it is for.
             seconds_left: Returns for how long it may go on.
             patience_seconds: How long a pause may be.
+            may_lack: Whether the answers of some may be missing, of which WhatsApp says nothing.
 
         Raises:
             RateLimitedError: The session has asked too often; nothing more was asked.
+            UpstreamTimeoutError: WhatsApp says nothing of some.
             GatewayError: As the host says.
         """
         found = self._kept(session.session_id, numbers, max_age_seconds=max_age_seconds)
@@ -124,9 +127,13 @@ class NumberChecks:
                 CheckContacts(numbers=batch), command_id=command_id, seconds=seconds_left()
             )
             library_seconds += checked.seconds
-            for number, person in zip(batch, checked.people, strict=True):
-                self._keep(session.session_id, number, person)
-                found[number] = NumberAnswer(person=person, age_seconds=0)
+            unanswered = frozenset(checked.unanswered)
+            for place, (number, person) in enumerate(zip(batch, checked.people, strict=True)):
+                if place not in unanswered:
+                    self._keep(session.session_id, number, person)
+                    found[number] = NumberAnswer(person=person, age_seconds=0)
+        if not may_lack and not found.keys() >= set(numbers):
+            raise UpstreamTimeoutError("WhatsApp did not answer for all numbers")
         return NumberAnswers(by_number=found, library_seconds=library_seconds)
 
     async def pause(

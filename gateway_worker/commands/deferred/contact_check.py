@@ -20,7 +20,8 @@ async def absent_rows(
 ) -> Sequence[RowBody]:
     """Return the rows, of at most 50, to numbers that are not on WhatsApp.
 
-    Ids of WhatsApp's own are not asked about. It never pauses: others' rows would wait, too.
+    Ids of WhatsApp's own are not asked about. It never pauses: others' rows would wait, too. Of whom
+    WhatsApp says nothing the row is sent: that has an end of its own.
 
     Raises:
         RateLimitedError: The session has asked too often; it may ask again after a while.
@@ -33,8 +34,14 @@ async def absent_rows(
         max_age_seconds=_MAX_AGE_SECONDS,
         command_id=one.bulk.bulk_id,
         patience_seconds=0.0,
+        may_lack=True,
     )
-    absent = {row for row, number in numbers.items() if answers.by_number[number].person is None}
+    found = answers.by_number
+    absent = {
+        row
+        for row, number in numbers.items()
+        if number in found and found[number].person is None
+    }
     return [row for row in rows if row.row in absent]
 
 

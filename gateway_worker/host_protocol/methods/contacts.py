@@ -14,10 +14,12 @@ class Checked(Answer, frozen=True, kw_only=True, tag="checked"):
 
     Attributes:
         people: One for each number, in their order; None for one that is not on WhatsApp.
+        unanswered: The places of the numbers of which WhatsApp has said nothing.
         seconds: How long the library needed.
     """
 
     people: tuple[Person | None, ...]
+    unanswered: tuple[int, ...] = ()
     seconds: float = 0.0
 
 

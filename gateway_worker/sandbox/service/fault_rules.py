@@ -135,7 +135,10 @@ class Expire(Value):
 
 
 class Blank(Value):
-    """An upload is taken, and answered with 200 and nothing that says where the file is."""
+    """An upload is taken, and answered with 200 and nothing that says where the file is.
+
+    Of an account that is looked up the answer says nothing at all.
+    """
 
     kind: Literal["blank"] = "blank"
 
@@ -179,7 +182,7 @@ EFFECTS: Final[Mapping[Point, tuple[type[Value], ...]]] = {
     Point.DELIVERY: (Corrupt, Alter),
     Point.IQ: (Drop, Error, Delay),
     Point.BUNDLE: (Drop,),
-    Point.LOOKUP: (Drop,),
+    Point.LOOKUP: (Drop, Blank),
     Point.MEDIA_PUT: (*_OF_FILES, Blank),
     Point.MEDIA_GET: _OF_FILES,
     Point.PAIRING: (Passkey,),

@@ -38,6 +38,7 @@ from gateway_contracts import (
     SentInfo,
 )
 from gateway_contracts.events.bulk import BulkProgress
+from gateway_worker.sandbox.service.fault_rules import Blank, Point, Rule, Who
 from gateway_worker.sandbox.service.faults import Faults
 from tests.e2e.shared.test_files_sent import uploaded
 from tests.e2e.shared.test_pacing import set_pacing
@@ -205,6 +206,32 @@ async def test_rows_come_out_of_a_file_and_are_checked_before(gateway: Gateway, 
     assert (end.data.succeeded, end.data.failed) == (count - 1, 1)
     assert await texts(ada, count - 1) == [f"{number}" for number in range(count - 1)]
     assert all(len(each) == 1 for each in outcomes(gateway, name, command.id).values())
+
+
+async def test_a_number_of_which_nothing_is_said_holds_up_no_bulk(
+    gateway: Gateway, name: str
+) -> None:
+    """It is sent to: a send says more of its recipient than a look-up that leaves it out."""
+    phone, ada, ben = [await gateway.sandbox.add_phone() for _ in range(3)]
+    await gateway.link(name, phone)
+    await gateway.send(name, ada.number, "known by its id")
+    passed_over = Rule(
+        id=f"nothing-{ada.number}",
+        point=Point.LOOKUP,
+        who=Who(number=ada.number),
+        effect=Blank(),
+    )
+    gateway.sandbox.service.faults.add(passed_over)
+    rows = [{"to": ada.number}, {"to": ben.number}, {"to": NOBODY}]
+    content = {"kind": "text", "text": "Hello"}
+    command = bulk(gateway, name, content=content, rows=rows, check_contacts=True)
+    await gateway.succeed(command)
+    end = await finished(gateway, name, command.id)
+    gateway.sandbox.service.faults.remove(passed_over.id)
+
+    assert (end.data.succeeded, end.data.failed) == (2, 1)
+    assert await texts(ben, 1) == ["Hello"]
+    assert await texts(ada, 2) == ["known by its id", "Hello"]
 
 
 async def test_a_bulk_is_paused_resumed_and_called_off(gateway: Gateway, name: str) -> None:

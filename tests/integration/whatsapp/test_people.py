@@ -13,6 +13,7 @@ from gateway_worker.errors import (
     RateLimitedError,
     RecipientNotOnWhatsAppError,
     UpstreamRejectedError,
+    UpstreamTimeoutError,
 )
 from gateway_worker.host_protocol.methods.contacts import (
     AskLink,
@@ -35,6 +36,7 @@ from gateway_worker.host_protocol.methods.profile import (
 )
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.service.fault_rules import Blank, Point, Rule, Who
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from tests.integration.whatsapp.stage import Account, Stage
 from tests.support.eventually import eventually
@@ -131,6 +133,31 @@ async def test_many_numbers_are_asked_about_in_batches(shop: Account) -> None:
     assert {answer.age_seconds for answer in kept.by_number.values()} == {10}
     assert whole.by_number.keys() == set(numbers)
     assert whole.by_number[numbers[-1]] == NumberAnswer(person=None, age_seconds=0)
+
+
+async def test_what_is_said_of_others_stays_known(stage: Stage, shop: Account) -> None:
+    """Of one number nothing is said: that is no answer, and asked again it alone is asked about."""
+    ben, cleo = await stage.customer("Ben"), await stage.customer("Cleo")
+    passed_over = Rule(
+        id=f"nothing-{ben.number}",
+        point=Point.LOOKUP,
+        who=Who(number=ben.number),
+        effect=Blank(),
+        times=2,
+    )
+    stage.sandbox.faults.add(passed_over)
+    at = [1_000.0]
+    checks = NumberChecks(clock=lambda: at[0])
+    asking, numbers = Asking(account=shop), (ben.number, cleo.number)
+
+    with pytest.raises(UpstreamTimeoutError, match="all numbers"):
+        await checks.ask(asking, numbers, max_age_seconds=60)
+    lacking = await checks.ask(asking, numbers, max_age_seconds=0, may_lack=True)
+    assert lacking.by_number == {cleo.number: NumberAnswer(person=person_of(cleo), age_seconds=0)}
+    at[0] += 10
+    whole = await checks.ask(asking, numbers, max_age_seconds=60)
+    assert [whole.by_number[number].age_seconds for number in numbers] == [0, 10]
+    assert whole.by_number[ben.number].person == person_of(ben)
 
 
 async def test_who_must_not_wait_is_told_for_how_long_it_would_be(shop: Account) -> None:

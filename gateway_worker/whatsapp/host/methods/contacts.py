@@ -48,9 +48,12 @@ _HIDDEN_PICTURE: Final = "hidden their profile picture"
 def check(tools: Tools, _request: Request, call: CheckContacts) -> Checked:
     """Ask who has each number; WhatsApp names them as it writes them itself."""
     started = time.monotonic()
-    people = _who_have(tools.library, *call.numbers)
+    people = _answered(tools.library, *call.numbers)
     return Checked(
-        people=tuple(people[number] for number in call.numbers),
+        people=tuple(people.get(number) for number in call.numbers),
+        unanswered=tuple(
+            place for place, number in enumerate(call.numbers) if number not in people
+        ),
         seconds=time.monotonic() - started,
     )
 
@@ -167,15 +170,25 @@ def _who_have(library: Library, *numbers: str) -> Mapping[str, Person | None]:
     Raises:
         SendFailedError: That cannot be told of all of them.
     """
-    wanted = tuple(dict.fromkeys(numbers))
-    holders = ask(lambda: library.who_has(*wanted), "the look-up of numbers")
-    found = {one.number: one for one in holders}
-    if not found.keys() >= set(wanted):
+    found = _answered(library, *numbers)
+    if not found.keys() >= set(numbers):
         detail = "WhatsApp did not answer for all numbers"
         raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail))
+    return found
+
+
+def _answered(library: Library, *numbers: str) -> Mapping[str, Person | None]:
+    """Ask who has each number (digits); returns those of which WhatsApp has said anything.
+
+    Raises:
+        SendFailedError: It has said nothing of any.
+    """
+    wanted = tuple(dict.fromkeys(numbers))
+    holders = ask(lambda: library.who_has(*wanted), "the look-up of numbers")
     return {
-        number: _person(library, found[number].jid) if found[number].is_on_whatsapp else None
-        for number in wanted
+        one.number: _person(library, one.jid) if one.is_on_whatsapp else None
+        for one in holders
+        if one.number in wanted
     }
 
 

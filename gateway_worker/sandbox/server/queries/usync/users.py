@@ -12,7 +12,7 @@ from gateway_worker.sandbox.server.queries.answers import Answer
 from gateway_worker.sandbox.server.queries.usync._business import certificate
 from gateway_worker.sandbox.server.stanzas import result
 from gateway_worker.sandbox.service.devices import PHONE
-from gateway_worker.sandbox.service.fault_rules import Drop, Point
+from gateway_worker.sandbox.service.fault_rules import Blank, Drop, Point
 from gateway_worker.sandbox.wire.jid import pn
 from gateway_worker.sandbox.wire.node import Attrs, Node
 
@@ -48,6 +48,8 @@ def _user(session: DeviceSession, protocols: tuple[Node, ...], item: Node) -> No
         address = pn(digits) if account is None else account.number
     else:
         account = accounts.find(address)
+    if account is not None and _is_passed_over(session, account):
+        return None
     if account is not None and _is_hidden(session, account, by_lid=address.is_lid):
         account = None
     answers = [_answer(session, account, protocol.tag, contact) for protocol in protocols]
@@ -70,6 +72,12 @@ def _is_hidden(session: DeviceSession, account: Account, *, by_lid: bool) -> boo
     if account.hides_number and not by_lid:
         return True
     return session.service.faults.consume(Point.LOOKUP, account.devices[PHONE], Drop) is not None
+
+
+def _is_passed_over(session: DeviceSession, account: Account) -> bool:
+    """Tell whether nothing is said of somebody, by a rule."""
+    faults = session.service.faults
+    return faults.consume(Point.LOOKUP, account.devices[PHONE], Blank) is not None
 
 
 def _contact_digits(contact: Node | None) -> str | None:
