@@ -22,6 +22,7 @@ _ROWS_CLASSES: Final = frozenset({"22", "23"})  # a value that is none; a constr
 _ROWS_STATES: Final = frozenset({"54000"})  # a key too long for its index, a value for its column
 _NOT_THE_ROWS: Final = frozenset(
     {
+        "2200H",  # of a sequence that has come to its end
         "22023",  # of a setting or a role that there is not
         "22P05",  # a database in another encoding than UTF-8: what JSON cannot hold is taken out
     }
@@ -32,6 +33,7 @@ after a restore or a failover between logical replicas."""
 _UNKNOWN: Final = "22000"
 
 _REMEDIES: Final = {
+    "2200H": "a sequence has come to its end: ALTER SEQUENCE … NO MAXVALUE",
     "28000": "the login is refused, see pg_hba.conf",
     "28P01": "the password is refused",
     "3D000": "there is no such database",

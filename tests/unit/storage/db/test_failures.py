@@ -162,6 +162,7 @@ def test_a_row_that_would_be_refused_again(error: asyncpg.PostgresError) -> None
         (asyncpg.UniqueViolationError, {"constraint_name": "outbox_pkey"}, False),
         (asyncpg.CheckViolationError, {"constraint_name": "no_shouting"}, True),
         (asyncpg.CheckViolationError, {}, False),
+        (asyncpg.SequenceGeneratorLimitExceededError, {}, False),
         (asyncpg.NotNullViolationError, {"table_name": "messages", "column_name": "chat"}, True),
         (asyncpg.NotNullViolationError, {"table_name": "messages", "column_name": "new"}, False),
     ],
@@ -169,7 +170,7 @@ def test_a_row_that_would_be_refused_again(error: asyncpg.PostgresError) -> None
 def test_a_rule_of_a_table_that_no_row_can_keep(
     error: type[asyncpg.PostgresError], named: dict[str, str], *, is_rows: bool
 ) -> None:
-    """A counter that is behind, a missing partition, a column of a later release."""
+    """A counter that is behind or at its end, a missing partition, a later release's column."""
     found = error(PRIVATE)
     for name, text in named.items():
         setattr(found, name, text)
