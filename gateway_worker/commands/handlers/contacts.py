@@ -1,5 +1,8 @@
 """What one may ask WhatsApp about people."""
 
+import asyncio
+from typing import Final
+
 from gateway_contracts import (
     BlockedContact,
     Blocklist,
@@ -24,7 +27,7 @@ from gateway_contracts import (
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
 from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.number_checks import NumberAnswer
-from gateway_worker.errors import UnsupportedError
+from gateway_worker.errors import UnsupportedError, UpstreamTimeoutError
 from gateway_worker.host_protocol.methods.contacts import (
     AskLink,
     AskPicture,
@@ -37,6 +40,9 @@ from gateway_worker.host_protocol.methods.contacts import (
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.runtime import cursors
 from gateway_worker.sessions.chats import chat_of
+
+_PICTURE_SECONDS: Final = 20.0
+"""How long a picture may take to come; it is small."""
 
 
 async def check(context: Context, command: ContactCheck) -> Effect:
@@ -122,7 +128,15 @@ async def picture(context: Context, command: ContactPicture) -> Effect:
     told = PictureInfo(state=_state_of(found), picture_id=found.picture_id, url=found.url)
     if found.url is None or not command.data.store or pictures is None:
         return Effect(result=told, session=session)
-    row = await pictures.fetch(session.session_id, found.url, of=chat_of(command.data.contact))
+    left = context.seconds_left()
+    seconds = _PICTURE_SECONDS if left is None else min(_PICTURE_SECONDS, left)
+    try:
+        async with asyncio.timeout(seconds):  # the session's other questions wait for it
+            row = await pictures.fetch(
+                session.session_id, found.url, of=chat_of(command.data.contact)
+            )
+    except TimeoutError:
+        raise UpstreamTimeoutError("the picture has not come in the time that there was") from None
     linked = await pictures.linked(row)
     return Effect(result=told.model_copy(update={"media": linked}), session=session, media=row)
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gateway_contracts import Media, MediaState
+from gateway_worker.errors import UpstreamTimeoutError
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.media.allowance import MediaAllowance
 from gateway_worker.media.arriving.decryption import Decryption
@@ -24,6 +25,11 @@ _LARGE_AT_ONCE: Final = 3
 _INLINE_BYTES: Final = 16 * 1024
 """What is larger is decrypted in a thread."""
 _PIECES_AHEAD: Final = 4
+LEAST_SECONDS: Final = 60.0
+_SLOWEST_BYTES: Final = 16 * 1024
+"""In a second: what comes more slowly over all holds up the files of others."""
+_UNKNOWN_BYTES: Final = 64 * 1024 * 1024
+"""What a file counts as whose message does not say how large it is."""
 _HARMLESS: Final = re.compile(
     r"(image/(jpeg|png|webp|gif|heic)|(audio|video)/[a-z0-9.+-]{1,64}|application/pdf)"
     r"(; ?codecs=[a-z0-9.,-]{1,64})?"
@@ -48,6 +54,7 @@ class Downloader:
         objects: The store.
         references: Opens what is stored of their places.
         allowance: How many bytes each tenant may receive.
+        least_seconds: How long any file may take to come, however small it is.
     """
 
     def __init__(
@@ -57,11 +64,13 @@ class Downloader:
         objects: ObjectStore,
         references: SealedReferences,
         allowance: MediaAllowance,
+        least_seconds: float = LEAST_SECONDS,
     ) -> None:
         self._files = files
         self._objects = objects
         self._references = references
         self._allowance = allowance
+        self._least_seconds = least_seconds
         self._large = SharedPlaces(_LARGE_AT_ONCE)
 
     async def download(self, session_id: str, row: MediaRow) -> tuple[Media, int]:
@@ -118,7 +127,15 @@ class Downloader:
             pieces = self._files.read(session_id, reference)
             ahead = read_ahead(pieces, pieces_ahead=_PIECES_AHEAD)
             plain = await stack.enter_async_context(aclosing(_decrypted(decryption, ahead)))
-            return await self._objects.write(key, plain, content_type=content_type)
+            try:
+                async with asyncio.timeout(self._seconds_for(reference.file_length)):
+                    return await self._objects.write(key, plain, content_type=content_type)
+            except TimeoutError as error:
+                raise UpstreamTimeoutError("the file comes too slowly") from error
+
+    def _seconds_for(self, size_bytes: int) -> float:
+        """Return how long a file may take; its place is others' then, and it is tried again."""
+        return self._least_seconds + (size_bytes or _UNKNOWN_BYTES) / _SLOWEST_BYTES
 
     async def _keep_thumbnail(self, key: str, thumbnail: bytes | None) -> str | None:
         if not thumbnail:

@@ -1,0 +1,106 @@
+"""A file that comes too slowly makes room for others, and is tried again."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable
+from datetime import date, datetime
+
+import pytest
+
+from gateway_contracts import Media, MediaState
+from gateway_worker.errors import UpstreamTimeoutError
+from gateway_worker.host_protocol.media import MediaReference, MediaType
+from gateway_worker.media.allowance import ByteCounts, Direction, MediaAllowance
+from gateway_worker.media.arriving.download import Downloader, EncryptedFiles
+from gateway_worker.media.arriving.ports import ObjectHead, ObjectStore
+from gateway_worker.media.arriving.records import MediaRow
+from gateway_worker.media.arriving.sealed import SealedReferences
+from tests.support.clocks import ManualClock
+from tests.support.encrypted_files import encrypted
+
+BODY, REFERENCE = encrypted(b"hello" * 200, media_type=MediaType.IMAGE)
+
+
+class Trickle(EncryptedFiles):
+    """Gives the beginning of a file, and then nothing for as long as it is listened to."""
+
+    def __init__(self) -> None:
+        self.is_left = False
+
+    async def read(self, session_id: str, reference: MediaReference) -> AsyncGenerator[bytes, None]:
+        """Return it."""
+        assert (session_id, reference) == ("s", REFERENCE)
+        try:
+            yield BODY[:100]
+            await asyncio.Event().wait()
+        finally:
+            self.is_left = True
+
+
+class Store(ObjectStore):
+    """Has nothing, and takes what comes."""
+
+    async def write(self, key: str, chunks: AsyncIterable[bytes], *, content_type: str) -> int:
+        """Take it."""
+        assert key
+        assert content_type
+        return sum([len(chunk) async for chunk in chunks])
+
+    async def head(self, key: str, *, is_sure: bool = True) -> ObjectHead | None:
+        """Have nothing."""
+        assert key
+        assert not is_sure
+        return None
+
+    async def presign_get(
+        self, key: str, *, valid_seconds: int, file_name: str | None = None
+    ) -> str:
+        """Fail."""
+        raise NotImplementedError
+
+    async def delete(self, *keys: str) -> None:
+        """Fail."""
+        raise NotImplementedError
+
+    async def delete_prefix(self, prefix: str, *, before: datetime | None = None) -> int:
+        """Fail."""
+        raise NotImplementedError
+
+
+class NoCounts(ByteCounts):
+    """Counts nothing."""
+
+    async def of(self, tenant: str, day: date, direction: Direction) -> int:
+        """Fail."""
+        raise NotImplementedError
+
+    async def add(self, tenant: str, day: date, direction: Direction, size_bytes: int) -> None:
+        """Fail."""
+        raise NotImplementedError
+
+    async def prune(self, before: date, limit: int) -> int:
+        """Fail."""
+        raise NotImplementedError
+
+
+async def test_a_file_that_trickles_leaves_its_place_to_others() -> None:
+    """However long each piece may be awaited; nothing of it is read any more."""
+    references, files = SealedReferences(seal=None), Trickle()
+    downloader = Downloader(
+        files=files,
+        objects=Store(),
+        references=references,
+        allowance=MediaAllowance(
+            counts=NoCounts(), direction=Direction.RECEIVED, per_day=0, clock=ManualClock()
+        ),
+        least_seconds=0.0,
+    )
+    row = MediaRow(
+        media_id="m",
+        message_id="M",
+        chat="c",
+        media=Media(state=MediaState.PENDING, media_id="m", mime_type="image/jpeg"),
+        reference=references.seal(REFERENCE, session_id="s", media_id="m"),
+    )
+    with pytest.raises(UpstreamTimeoutError, match="too slowly"):
+        await downloader.download("s", row)
+    assert files.is_left
