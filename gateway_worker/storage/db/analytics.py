@@ -13,26 +13,36 @@ import asyncpg
 from gateway_contracts import DayCounts, ErrorCode, KindCounts
 from gateway_worker.analytics.ports import SentPlace, Together, Traffic, Unconfirmed
 from gateway_worker.sessions.changes import Review
+from gateway_worker.storage.db.changes.other_ids import are_number_and_lid, are_two_people
 from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.documents import mapping_text
 
-_KINDS: Final = """
+_IS_OF_IT: Final = f"""(r.chat = m.chat OR EXISTS (
+        SELECT FROM chats AS a JOIN chats AS b
+            ON b.session_id = a.session_id AND b.chat_id = a.chat_id
+        WHERE a.session_id = m.session_id AND a.chat = m.chat AND b.chat = r.chat
+    ) OR r.chat = r.participant AND {are_number_and_lid("r.chat", "m.chat")}
+        AND NOT {are_two_people("m.session_id", "r.chat", "m.chat")})"""  # noqa: S608 - constant terms
+"""That a receipt that names a message's id is of that message: ids are unique in a chat only, and
+it may have come under the person's other id."""
+_KINDS: Final = f"""
     SELECT m.content ->> 'kind' AS kind,
         count(*) FILTER (WHERE m.direction = 'in') AS received,
         count(*) FILTER (WHERE m.direction = 'out' AND m.command_id IS NULL) AS sent_elsewhere,
         count(*) FILTER (
             WHERE m.direction = 'out' AND m.command_id IS NOT NULL AND NOT m.uncertain
         ) AS sent,
-        count(*) FILTER (WHERE r.is_told) AS delivered,
-        count(*) FILTER (WHERE r.is_read) AS read
+        count(*) FILTER (WHERE heard.is_told) AS delivered,
+        count(*) FILTER (WHERE heard.is_read) AS read
     FROM messages AS m CROSS JOIN LATERAL (
-        SELECT count(*) > 0 AS is_told, bool_or(status IN ('read', 'played')) AS is_read
-        FROM receipts WHERE session_id = m.session_id AND message_id = m.message_id
+        SELECT count(*) > 0 AS is_told, bool_or(r.status IN ('read', 'played')) AS is_read
+        FROM receipts AS r WHERE r.session_id = m.session_id AND r.message_id = m.message_id
             AND m.direction = 'out' AND m.command_id IS NOT NULL AND NOT m.uncertain
-    ) AS r
+            AND {_IS_OF_IT}
+    ) AS heard
     WHERE m.session_id = $1 AND m.stored_at >= $2 AND m.stored_at < $3 AND NOT m.past
     GROUP BY kind ORDER BY kind
-"""
+"""  # noqa: S608 - constant terms
 """$1 a session; $2 the beginning; $3 the end. The look at receipts is for what was sent only."""
 _FAILED: Final = """
     SELECT outcome -> 'error' ->> 'code' AS code, count(*) AS number FROM commands
@@ -77,19 +87,20 @@ _REVIEWS: Final = """
     SELECT session_id, unconfirmed, told_day, grade FROM session_reviews
     WHERE session_id = ANY($1::text[])
 """
-_UNCONFIRMED: Final = """
+_UNCONFIRMED: Final = f"""
     SELECT m.stored_at, m.message_id, m.chat, m.timestamp, m.command_id, m.client_ref,
         m.direction = 'out' AND m.command_id IS NOT NULL AND NOT m.uncertain
             AND m.chat LIKE ANY(ARRAY['%@s.whatsapp.net', '%@lid', '%@g.us'])
             AND NOT EXISTS (SELECT FROM receipts AS r
-                WHERE r.session_id = m.session_id AND r.message_id = m.message_id) AS is_wanted
+                WHERE r.session_id = m.session_id AND r.message_id = m.message_id
+                    AND {_IS_OF_IT}) AS is_wanted
     FROM messages AS m
     WHERE m.session_id = $1 AND m.stored_at >= $2
         AND (m.stored_at, m.message_id COLLATE "C", m.chat COLLATE "C")
             > ($2, $3::text, $4::text)
         AND m.stored_at <= $5
     ORDER BY m.stored_at, m.message_id COLLATE "C", m.chat COLLATE "C" LIMIT $6
-"""
+"""  # noqa: S608 - constant terms
 """$1 a session; $2-4 the place before the first; $5 until when; $6 how many. Texts are in the order
 that Python sorts them by, which compares places."""
 _SENDS: Final = """

@@ -180,7 +180,9 @@ async def test_undelivered_messages_are_told_once(
     await changes.commit(
         [sent(2), sent(3), sent(4, chat=GROUP), sent(5, chat="12025550100@s.whatsapp.net")]
     )
-    await changes.commit([message(6), receipt(3, ReceiptStatus.DELIVERED)])
+    # In another chat somebody else may name the same id.
+    elsewhere = receipt(2, ReceiptStatus.DELIVERED, chat=GROUP, participant=OTHER)
+    await changes.commit([message(6), receipt(3, ReceiptStatus.DELIVERED), elsewhere])
     await stored_at(database_url, later, 2, 3, 4, 5, 6)
     assert await look(analytics, session) == []
     move(clock, minutes=31)

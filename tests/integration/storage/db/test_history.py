@@ -399,12 +399,17 @@ async def test_chats_by_their_newest_message(
 
 
 async def test_what_is_read_is_not_unread(changes: PostgresChangeStore, history: History) -> None:
-    """Up to the message that was read; an older word of that takes nothing back."""
-    await changes.commit([said(number) for number in range(1, 5)])
+    """Up to the message that was read; an older word of that takes nothing back.
+
+    What has the same id in another chat is another message.
+    """
+    elsewhere = said(3, chat=GROUP, timestamp=NOW + timedelta(minutes=1))
+    await changes.commit([*(said(number) for number in range(1, 5)), elsewhere])
 
     async def unread(read: ReadMark) -> int:
         await changes.commit([Change(session_id="s", epoch=1, read=read)])
-        return (await history.chats("s", ChatListData())).chats[0].unread
+        told = (await history.chats("s", ChatListData())).chats
+        return next(one.unread for one in told if one.chat_id == CHAT)
 
     assert await unread(ReadMark(chat=CHAT, message_ids=("M3",), at=NOW)) == 1
     assert await unread(ReadMark(chat=CHAT, message_ids=("M1",), at=NOW)) == 1
