@@ -37,6 +37,18 @@ IDENTITY_NAME: Final = "worker.json"
 _SESSIONS: Final = "sessions"
 _CONTENTS: Final = (_SESSIONS, "leftovers", "refused")
 _SHOWN: Final = 5
+_REMEDIES: Final = {
+    errno.ENOSPC: "Make room there (see `df` and, for the number of files, `df -i`)",
+    errno.EDQUOT: "Raise its quota",
+    errno.EROFS: "Mount it for writing",
+    errno.EIO: "Look at the disk, which fails",
+    errno.EMFILE: "Raise the limit of open files",
+    errno.ENFILE: "Raise the machine's limit of open files (fs.file-max)",
+    errno.ENAMETOOLONG: "Its name is too long: choose a shorter one",
+    errno.ENOTDIR: "A file is in its way: move that away",
+    errno.EEXIST: "A file is in its place: move that away",
+}
+"""What helps where it is not a matter of rights."""
 _LOOK_SECONDS: Final = 0.5
 
 
@@ -267,9 +279,10 @@ def _look_above(directory: Path) -> None:
 
 
 def _unwritable(directory: Path, error: OSError) -> ConfigurationError:
+    remedy = _REMEDIES.get(error.errno or 0, "Let the user that the worker runs as write there")
     return ConfigurationError(
-        f"DATA_DIR: {directory} cannot be written to: {error.strerror}. Let the user that the"
-        " worker runs as write there, or name another directory"
+        f"DATA_DIR: {directory} cannot be written to: {error.strerror}. {remedy}, or name another"
+        " directory"
     )
 
 

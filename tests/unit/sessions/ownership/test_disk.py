@@ -242,6 +242,18 @@ async def test_a_look_at_a_disk_that_is_not_the_workers(tmp_path: Path) -> None:
         await examine(disk, records, fleet=FLEET, are_portable=True)
 
 
+def test_what_helps_depends_on_what_is_the_matter(tmp_path: Path) -> None:
+    """Rights are not to be looked at where a file is in the way, or a name too long."""
+    (tmp_path / "file").write_text("")
+    for place, remedy in (
+        (tmp_path / "file", "A file is in its place"),
+        (tmp_path / "file" / "data", "A file is in its way"),
+        (tmp_path / ("x" * 300), "choose a shorter one, or name another directory"),
+    ):
+        with pytest.raises(ConfigurationError, match=remedy), claimed(place, worker_id="w"):
+            pass
+
+
 def test_a_look_at_a_place_where_nothing_can_be_made(tmp_path: Path) -> None:
     """A file is in the way; the remedy is told as at the start."""
     (tmp_path / "file").write_text("")
