@@ -62,13 +62,13 @@ def last_word(error: str, *, refused: Refusal, was_connected: bool) -> Ended:
             retry_after_seconds=refused.expire or None,
         )
     if kind == _FAILURE:
-        return _refused_login(refused.reason)
+        return refused_login(refused.reason)
     if not is_stop(error, was_connected=was_connected):
         return Ended(reason="unreachable", detail="the first connection failed")
     return Ended(reason="library_stopped", detail=f"the library has stopped {_over(field)}")
 
 
-def _refused_login(status: int | None) -> Ended:
+def refused_login(status: int | None) -> Ended:
     """Return what a refusal means: the library tries again by itself after 500 and 503 only."""
     is_passing = status is not None and may_pass(status)
     shown = "unknown" if status is None else status

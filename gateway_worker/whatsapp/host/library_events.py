@@ -8,6 +8,7 @@ from neonize.proto.Neonize_pb2 import ConnectFailure, LoggedOut, StreamError, Te
 from gateway_worker.host_protocol.envelope import FromHost, Notice
 from gateway_worker.host_protocol.settings import NO_HISTORY, HostSettings
 from gateway_worker.host_protocol.signals import Down, Ended
+from gateway_worker.whatsapp.convert.stops import refused_login
 
 DEVICE: Final = 0
 """The first event of all: the linked device, always sent. From then on the client may be asked."""
@@ -47,6 +48,8 @@ _LOGOUT_DETAILS: Final = {
     4: "the account is locked on its phone",
     5: "the account is banned",
 }
+_REFUSALS: Final = {1: 400, 2: 401, 3: 402, 4: 403, 5: 406, 6: 405, 7: 409, 8: 500, 9: 501, 10: 503}
+"""WhatsApp's statuses, by the library's numbers of them."""
 _BANNED: Final = 5
 """The library's `UNKNOWN_LOGOUT`, status 406, which WhatsApp's own clients call banned."""
 
@@ -80,8 +83,7 @@ def _temporary_ban(data: bytes) -> Ended:
 
 
 def _refused(data: bytes) -> Ended:
-    reason = ConnectFailure.FromString(data).Reason
-    return Ended(reason="refused", detail=f"the server refused the login ({reason})")
+    return refused_login(_REFUSALS.get(ConnectFailure.FromString(data).Reason))
 
 
 def _stream_error(data: bytes) -> Notice:
