@@ -4,22 +4,20 @@ The library has no event for a message whose key was used before: it confirms th
 WhatsApp and writes a warning, which is all that is ever heard of it.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339
 from gateway_worker.whatsapp.convert.arrival import MESSAGE_UNDECRYPTABLE, Arrival
+from gateway_worker.whatsapp.convert.log_entries import about_message
 from gateway_worker.whatsapp.convert.message import MILLISECONDS, chat_lid_of, place_of
 from gateway_worker.whatsapp.convert.people import People, address
 from gateway_worker.whatsapp.convert.texts import message_id
 
-# A message's id is its sender's, and may hold whatever the rest of such a line holds: the last
-# "from" is the library's.
-_LINE: Final = re.compile(
-    rb"Ignoring message (.*) from (\S+?)(?: in (\S+?))?: [^\n]*old counter", re.DOTALL
-)
+_SWALLOWED: Final = b"Ignoring message "
+_OLD_COUNTER: Final = b"old counter"
+_ID_BYTES: Final = 1_024
 _SHARED: Final = frozenset({"g.us", "broadcast"})
 """The servers of conversations of more than two."""
 _BETWEEN: Final = b"\x00"
@@ -41,8 +39,15 @@ def swallowed(line: bytes) -> bytes | None:
     Args:
         line: The text of an entry.
     """
-    match = _LINE.match(line)
-    return None if match is None else _BETWEEN.join(part or b"" for part in match.groups())
+    found = about_message(line, _SWALLOWED)
+    if found is None or _OLD_COUNTER not in found.matter:
+        return None
+    return _BETWEEN.join((found.message_id[:_ID_BYTES], found.writer, found.conversation))
+
+
+def id_of(payload: bytes) -> str | None:
+    """Return the id in what `swallowed` returned; None if it is none that the contract takes."""
+    return message_id(payload.rsplit(_BETWEEN, 2)[0].decode(errors="replace"))
 
 
 def old_counter(payload: bytes, *, people: People) -> Arrival:

@@ -19,7 +19,7 @@ from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.log_entries import text_of
 from gateway_worker.whatsapp.convert.stops import NO_REFUSAL, refusal
 from gateway_worker.whatsapp.convert.texts import message_id
-from gateway_worker.whatsapp.convert.undecryptable import swallowed
+from gateway_worker.whatsapp.convert.undecryptable import id_of, swallowed
 from gateway_worker.whatsapp.host.arriving import (
     ARRIVING,
     MESSAGE,
@@ -47,11 +47,8 @@ from gateway_worker.whatsapp.host.spool import Spool, SpoolClosedError
 from gateway_worker.whatsapp.host.store_watch import StoreWatch
 from gateway_worker.whatsapp.host.volatile import VolatileEvents
 
-_LOG_NOTICES: Final = (
-    (re.compile(rb"Ignoring message (.*) from .*old counter", re.DOTALL), "message_lost"),
-    (re.compile(rb"Failed to encrypt (\S+) for "), "recipient_device_left_out"),
-)
-"""Warnings of the library that mean something: all that is kept of them is a message's id."""
+_LEFT_OUT: Final = re.compile(rb"Failed to encrypt (\S+) for ")
+"""How the library warns of a device that a message is not encrypted for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,10 +236,10 @@ class LibraryCallbacks:
         self._remarks.log(text)
         if (payload := swallowed(text)) is not None:
             self._store(SWALLOWED, payload)
-        for pattern, event in _LOG_NOTICES:
-            if match := pattern.match(text):
-                identity = match[1].decode(errors="replace")
-                self._tell(Notice(event=event, detail=message_id(identity) or ""))
+            self._tell(Notice(event="message_lost", detail=id_of(payload) or ""))
+        elif match := _LEFT_OUT.match(text):
+            identity = message_id(match[1].decode(errors="replace"))
+            self._tell(Notice(event="recipient_device_left_out", detail=identity or ""))
 
 
 def _undecryptable(identity: str) -> Notice:

@@ -14,15 +14,14 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from gateway_worker.whatsapp.convert.log_entries import about_message
+
 HOLD_SECONDS: Final = 5.0
 """How long the library is held at most."""
 
-# A message's id is its sender's, and may hold all of this: what comes after the last "from" is the
-# library's own.
-_RECEIVING: Final = re.compile(
-    rb"Error decrypting message (.*) from \S+(?: in \S+)?: [^\n]*?"
-    rb"failed to decrypt (?:prekey|normal|group) message: (?P<cause>[^\n]+)",
-    re.DOTALL,
+_RECEIVING: Final = b"Error decrypting message "
+_FAILED: Final = re.compile(
+    rb"failed to decrypt (?:prekey|normal|group) message: (?P<cause>[^\n]+)"
 )
 _SENDING: Final = re.compile(rb"Failed to encrypt \S+ for \S+: (?P<cause>[^\n]+)")
 _STORE_ERROR: Final = re.compile(
@@ -38,10 +37,11 @@ def failed_to_read(line: bytes) -> str | None:
     Args:
         line: The text of a log entry.
     """
-    match = _RECEIVING.match(line)
-    if match is None or not _STORE_ERROR.search(match["cause"]):
+    found = about_message(line, _RECEIVING)
+    match = None if found is None else _FAILED.search(found.matter)
+    if found is None or match is None or not _STORE_ERROR.search(match["cause"]):
         return None
-    return match[1].decode(errors="replace")
+    return found.message_id.decode(errors="replace")
 
 
 def failed_to_encrypt(line: bytes) -> bool:

@@ -79,6 +79,18 @@ def test_whoever_is_named_in_an_id_has_not_written_it(called: bytes) -> None:
     assert found.message_id.startswith("invalid-")
 
 
+def test_an_id_of_any_length_costs_little() -> None:
+    """Its sender may repeat in it what such a line holds; only the end of the line is looked at."""
+    odd = b"a from 88@lid: " * 100_000
+    line = b"Ignoring message " + odd + b" from 77@lid"
+    payload = swallowed(line + TAIL)
+    assert payload is not None
+    assert payload.endswith(b"\0" + b"77@lid" + b"\0")
+    assert len(payload) < 2_000
+    assert swallowed(line + b": duplicate") is None
+    assert swallowed(b"Ignoring message " + odd.replace(b"@", b"!")) is None
+
+
 @pytest.mark.parametrize(
     ("entry", "text"),
     [
