@@ -65,8 +65,8 @@ def look_up(tools: Tools, _request: Request, call: LookUpContacts) -> Known:
     missing = [one for one, person in known.items() if person is None and _is_number(one)]
     if missing and call.asks:
         digits = {one: one.partition("@")[0] for one in missing}
-        found = _who_have(library, *digits.values())
-        known |= {one: _whole(found[number]) for one, number in digits.items()}
+        found = _answered(library, *digits.values())
+        known |= {one: _whole(found.get(number)) for one, number in digits.items()}
     return Known(people=tuple(known[one] for one in call.people))
 
 
@@ -162,19 +162,6 @@ def _link_failure(text: str) -> Failure:
     if _NO_LINK in text:
         return Failure(kind=FailureKind.REJECTED, detail="there is no such link, or not any more")
     return query_failure(text, "the link")
-
-
-def _who_have(library: Library, *numbers: str) -> Mapping[str, Person | None]:
-    """Ask who has each number (digits).
-
-    Raises:
-        SendFailedError: That cannot be told of all of them.
-    """
-    found = _answered(library, *numbers)
-    if not found.keys() >= set(numbers):
-        detail = "WhatsApp did not answer for all numbers"
-        raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail))
-    return found
 
 
 def _answered(library: Library, *numbers: str) -> Mapping[str, Person | None]:
