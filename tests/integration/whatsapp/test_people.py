@@ -39,6 +39,7 @@ from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.service.fault_rules import Blank, Point, Rule, Who
 from gateway_worker.sandbox.service.faults import Faults, QueryRefusal
 from tests.integration.whatsapp.stage import Account, Stage
+from tests.support.calls import send_text
 from tests.support.eventually import eventually
 from tests.support.samples import picture
 from tests.support.spelled_numbers import Country, spelled_number
@@ -158,6 +159,23 @@ async def test_what_is_said_of_others_stays_known(stage: Stage, shop: Account) -
     whole = await checks.ask(asking, numbers, max_age_seconds=60)
     assert [whole.by_number[number].age_seconds for number in numbers] == [0, 10]
     assert whole.by_number[ben.number].person == person_of(ben)
+
+
+async def test_who_is_left_out_of_an_answer_is_not_gone(stage: Stage, shop: Account) -> None:
+    """WhatsApp says of nobody that there is nobody; what it says nothing of may be asked again."""
+    ben = await stage.customer("Ben")
+    await shop.host.request(send_text(to=ben.number, text="hello"))
+    passed_over = Rule(
+        id=f"nothing-{ben.number}",
+        point=Point.LOOKUP,
+        who=Who(number=ben.number),
+        effect=Blank(),
+        times=1,
+    )
+    stage.sandbox.faults.add(passed_over)
+    with pytest.raises(UpstreamTimeoutError):
+        await shop.host.request(AskProfile(of=ben.number))
+    assert (await shop.host.request(AskProfile(of=ben.number))).person == person_of(ben)
 
 
 async def test_who_must_not_wait_is_told_for_how_long_it_would_be(shop: Account) -> None:

@@ -29,7 +29,7 @@ from gateway_worker.host_protocol.methods.contacts import (
 )
 from gateway_worker.host_protocol.methods.method import Done
 from gateway_worker.host_protocol.wire import Person
-from gateway_worker.whatsapp.convert.failures import query_failure
+from gateway_worker.whatsapp.convert.failures import ONE_MORE, query_failure
 from gateway_worker.whatsapp.convert.people import LID_SERVER, PHONE_SERVER, without_device
 from gateway_worker.whatsapp.convert.recipients import GROUP_SERVER
 from gateway_worker.whatsapp.convert.texts import clean, short
@@ -76,8 +76,11 @@ def profile(tools: Tools, _request: Request, call: AskProfile) -> Profile:
     jid = known.lid or known.jid
     found = ask(lambda: tools.library.client.get_user_info(parse_jid(jid)), "the profile")
     if not found:
-        detail = "WhatsApp knows nobody by this id"
-        raise SendFailedError(Failure(kind=FailureKind.UNKNOWN_RECIPIENT, detail=detail))
+        # It is known that there is somebody; of nobody it would have said so.
+        detail = "WhatsApp has left this person out of its answer"
+        raise SendFailedError(
+            Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE)
+        )
     told = found[0].UserInfo
     return Profile(
         person=_person(tools.library, jid, verified_name=_verified_name(tools, known.jid)),
