@@ -258,7 +258,8 @@ class ObjectSnapshots:
             DependencyError: What answers is perhaps not the store, so that nothing is known of it:
                 the copy before it would roll the device's keys back.
         """
-        key, stored = self._key(session_id, name), None
+        key = self._key(session_id, name)
+        stored: Stored | None = None
         try:
             stored = await self._bucket.get_tagged(key)
             return await asyncio.to_thread(self._unpacked, key, stored)
