@@ -23,15 +23,21 @@ from gateway_worker.runtime.clock import Clock, SystemClock
 from gateway_worker.runtime.retry import Backoff
 from gateway_worker.runtime.waking import woken_by
 from gateway_worker.sessions.ports import CurrentQr, SessionRow
-from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.cache.client import Cache, CacheRefusedError
 from gateway_worker.storage.cache.pacing import session_key
 
 log = structlog.get_logger(__name__)
 
-# The former owner of a session may still be writing when the new one already has.
+# The former owner of a session may still be writing when the new one already has. What somebody else
+# has put there is none of ours.
 _PUT_UNLESS_OLDER: Final = """
-local known = redis.call('HGET', KEYS[1], 'epoch')
-if known and tonumber(known) > tonumber(ARGV[3]) then
+local known = redis.pcall('HGET', KEYS[1], 'epoch')
+if type(known) == 'table' then
+  redis.call('UNLINK', KEYS[1])
+  known = false
+end
+known = tonumber(known or '')
+if known and known > tonumber(ARGV[3]) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'worker', ARGV[1], 'state', ARGV[2], 'epoch', ARGV[3],
@@ -73,6 +79,7 @@ class RedisRouteCache:
         self._backoff = backoff or Backoff(initial_seconds=0.5, maximum_seconds=10.0)
         self._owed: dict[str, _Route] = {}
         self._missed = asyncio.Event()
+        self._is_away = False
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -102,6 +109,7 @@ class RedisRouteCache:
                 await client.unlink(key)
                 return
             async with client.pipeline(transaction=True) as pipeline:
+                pipeline.unlink(key)  # whatever is there
                 pipeline.hset(key, "code", qr.code)
                 pipeline.hset(key, "expires_at", qr.expires_at.isoformat())
                 pipeline.pexpire(key, max(1, int(left * 1000)))
@@ -133,10 +141,14 @@ class RedisRouteCache:
                     self._backoff.reset()
 
     async def _settle_all(self, *, operation: str) -> bool:
+        """Write all that is owed; returns whether that is done. One that is refused stops none."""
+        is_done = True
         for session_id in list(self._owed):
             if not await self._settle(session_id, operation=operation):
-                return False
-        return True
+                is_done = False
+                if self._is_away:
+                    break
+        return is_done
 
     async def _settle(self, session_id: str, *, operation: str) -> bool:
         """Write what is owed of a session, always the latest; one write at a time per session."""
@@ -170,7 +182,8 @@ class RedisRouteCache:
     async def _attempt(self, operation: str, write: Callable[["Redis"], Awaitable[None]]) -> bool:
         try:
             await self._cache.call(write)
-        except DependencyError:
+        except DependencyError as error:
+            self._is_away = not isinstance(error, CacheRefusedError)
             self._on_failure(operation)
             log.debug("cache.write_failed", operation=operation)
             return False

@@ -89,6 +89,24 @@ async def test_a_removed_session_leaves_no_key(
     ]
 
 
+async def test_what_somebody_else_has_put_in_a_route_s_place_is_replaced(
+    cache: Cache, redis: Redis, redis_prefix: str
+) -> None:
+    """Of another type, or no route at all; and the routes of others do not wait for it."""
+    routes = RedisRouteCache(cache=cache)
+    await redis.set(f"{redis_prefix}session:shop", "junk")
+    await redis.set(f"{redis_prefix}qr:shop", "junk")
+    await redis.hset(f"{redis_prefix}session:s-1", mapping={"epoch": "junk"})
+    code = CurrentQr(code="2@x", expires_at=datetime.now(UTC) + timedelta(minutes=1))
+    await routes.put_qr("shop", code)
+    await put(routes)
+    await routes.rebuild([row(number, worker_id="w-1") for number in (1, 2)])
+    assert routes.owed == 0
+    for name in ("shop", "s-1", "s-2"):
+        assert await redis.hget(f"{redis_prefix}session:{name}", "worker") == "w-1"
+    assert await redis.hget(f"{redis_prefix}qr:shop", "code") == "2@x"
+
+
 def row(number: int, *, worker_id: str | None, epoch: int = 2) -> SessionRow:
     """Return a session's row."""
     return SessionRow(
