@@ -20,8 +20,8 @@ async def absent_rows(
 ) -> Sequence[RowBody]:
     """Return the rows, of at most 50, to numbers that are not on WhatsApp.
 
-    Ids of WhatsApp's own are not asked about. It never pauses: others' rows would wait, too. Of whom
-    WhatsApp says nothing the row is sent: that has an end of its own.
+    Ids of WhatsApp's own are not asked about. It never pauses: others' rows would wait, too. A row
+    to somebody of whom WhatsApp says nothing is sent: that has an end of its own.
 
     Raises:
         RateLimitedError: The session has asked too often; it may ask again after a while.
@@ -38,9 +38,7 @@ async def absent_rows(
     )
     found = answers.by_number
     absent = {
-        row
-        for row, number in numbers.items()
-        if number in found and found[number].person is None
+        row for row, number in numbers.items() if number in found and found[number].person is None
     }
     return [row for row in rows if row.row in absent]
 

@@ -28,8 +28,8 @@ from gateway_worker.storage.cache.pacing import session_key
 
 log = structlog.get_logger(__name__)
 
-# The former owner of a session may still be writing when the new one already has. What somebody else
-# has put there is none of ours.
+# The former owner of a session may still be writing when the new one already has. What is no route
+# is somebody else's.
 _PUT_UNLESS_OLDER: Final = """
 local known = redis.pcall('HGET', KEYS[1], 'epoch')
 if type(known) == 'table' then

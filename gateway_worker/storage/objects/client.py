@@ -244,7 +244,8 @@ def _reason(error: Exception) -> str | None:
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         return None
-    return str(response.get("Error", {}).get("Code", "unknown"))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", "unknown")
+    return str(response.get("Error", {}).get("Code") or status)  # a page has no code
 
 
 def _clock_is_off(error: Exception) -> str | None:

@@ -127,9 +127,7 @@ class Streams:
         await self._expect(key, size)
         return size
 
-    async def read(
-        self, key: str, *, size_bytes: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
+    async def read(self, key: str, *, size_bytes: int | None = None) -> AsyncGenerator[bytes, None]:
         """Return an object piece by piece; leave early with `contextlib.aclosing` only.
 
         Args:

@@ -45,7 +45,7 @@ def failed_to_read(line: bytes) -> str | None:
 
 
 def failed_to_encrypt(line: bytes) -> bool:
-    """Whether the text of a log entry says that a device is left out because its keys could not be had."""
+    """Whether an entry's text says that a device is left out because its keys could not be had."""
     match = _SENDING.match(line)
     return match is not None and _STORE_ERROR.search(match["cause"]) is not None
 

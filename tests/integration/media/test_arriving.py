@@ -111,7 +111,7 @@ async def test_what_cannot_be_had(
     times: int,
     code: ErrorCode,
 ) -> None:
-    """It is told as failed, and said that it will not come; of what is damaged after another try."""
+    """It is told as failed, and that it will not come; of what is damaged after another try."""
     async with place.desk() as desk:
         reference = place.whatsapp.keep(SMALL)
         place.whatsapp.rule(effect, times=times)

@@ -2,25 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
-from datetime import date, datetime
+from datetime import datetime
 
 import pytest
 
 from gateway_contracts import Media, MediaState
 from gateway_worker.errors import UpstreamTimeoutError
 from gateway_worker.host_protocol.media import MediaReference, MediaType
-from gateway_worker.media.allowance import ByteCounts, Direction, MediaAllowance
 from gateway_worker.media.arriving.download import Downloader, EncryptedFiles
 from gateway_worker.media.arriving.ports import ObjectHead, ObjectStore
 from gateway_worker.media.arriving.records import MediaRow
 from gateway_worker.media.arriving.sealed import SealedReferences
-from tests.support.clocks import ManualClock
+from tests.support.byte_counts import allowance
 from tests.support.encrypted_files import encrypted
 
 BODY, REFERENCE = encrypted(b"hello" * 200, media_type=MediaType.IMAGE)
 
 
-class Trickle(EncryptedFiles):
+class TricklingFiles(EncryptedFiles):
     """Gives the beginning of a file, and then nothing for as long as it is listened to."""
 
     def __init__(self) -> None:
@@ -36,7 +35,7 @@ class Trickle(EncryptedFiles):
             self.is_left = True
 
 
-class Store(ObjectStore):
+class EmptyBucket(ObjectStore):
     """Has nothing, and takes what comes."""
 
     async def write(self, key: str, chunks: AsyncIterable[bytes], *, content_type: str) -> int:
@@ -66,32 +65,14 @@ class Store(ObjectStore):
         raise NotImplementedError
 
 
-class NoCounts(ByteCounts):
-    """Counts nothing."""
-
-    async def of(self, tenant: str, day: date, direction: Direction) -> int:
-        """Fail."""
-        raise NotImplementedError
-
-    async def add(self, tenant: str, day: date, direction: Direction, size_bytes: int) -> None:
-        """Fail."""
-        raise NotImplementedError
-
-    async def prune(self, before: date, limit: int) -> int:
-        """Fail."""
-        raise NotImplementedError
-
-
 async def test_a_file_that_trickles_leaves_its_place_to_others() -> None:
     """However long each piece may be awaited; nothing of it is read any more."""
-    references, files = SealedReferences(seal=None), Trickle()
+    references, files = SealedReferences(seal=None), TricklingFiles()
     downloader = Downloader(
         files=files,
-        objects=Store(),
+        objects=EmptyBucket(),
         references=references,
-        allowance=MediaAllowance(
-            counts=NoCounts(), direction=Direction.RECEIVED, per_day=0, clock=ManualClock()
-        ),
+        allowance=allowance(),
         least_seconds=0.0,
     )
     row = MediaRow(

@@ -302,7 +302,11 @@ async def test_an_issuer_that_is_away() -> None:
 
 async def test_an_issuer_that_publishes_no_keys() -> None:
     """Nothing is refused for that at once, and nothing is executed with those of before."""
-    for document in ({"keys": []}, {"keys": [{"kty": "oct", "kid": "RS256", "k": "AAAA"}]}):
+    documents: list[dict[str, Any]] = [
+        {"keys": []},
+        {"keys": [{"kty": "oct", "kid": "RS256", "k": "AAAA"}]},
+    ]
+    for document in documents:
         made = await gateway()
         made.issuer.document = document
         for is_able, seconds in ((False, 0), (False, HOLD_SECONDS - 1), (True, 1)):

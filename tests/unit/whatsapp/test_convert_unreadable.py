@@ -94,7 +94,10 @@ def test_an_id_of_any_length_costs_little() -> None:
 @pytest.mark.parametrize(
     ("entry", "text"),
     [
-        (events.LogEntry(Message="x" * 300, Level="WARN", Name="Client").SerializeToString(), b"x" * 300),
+        (
+            events.LogEntry(Message="x" * 300, Level="WARN", Name="Client").SerializeToString(),
+            b"x" * 300,
+        ),
         (events.LogEntry(Message="", Level="WARN", Name="Client").SerializeToString(), b""),
         (b"\n\x05cut", b"cut"),
         (b"\n" + b"\xff" * 9, b""),

@@ -68,7 +68,7 @@ def test_a_device_list_that_is_out_of_date() -> None:
     "said",
     [
         left_out(PHONE),
-        "Failed to fetch prekeys for [1081@lid] with no existing session: code=\"429\"",
+        'Failed to fetch prekeys for [1081@lid] with no existing session: code="429"',
         "Server returned different participant list hash (2:aa != 2:bb)",
         "Failed to store message secret",
     ],

@@ -78,9 +78,7 @@ def profile(tools: Tools, _request: Request, call: AskProfile) -> Profile:
     if not found:
         # It is known that there is somebody; of nobody it would have said so.
         detail = "WhatsApp has left this person out of its answer"
-        raise SendFailedError(
-            Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE)
-        )
+        raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE))
     told = found[0].UserInfo
     return Profile(
         person=_person(tools.library, jid, verified_name=_verified_name(tools, known.jid)),

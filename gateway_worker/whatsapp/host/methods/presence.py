@@ -40,7 +40,9 @@ def _of_one(failure: Failure, place: int, number: int) -> Failure:
     """Say whose subscription has failed, by the place: numbers stand in no error."""
     if number == 1:
         return failure
-    return msgspec.structs.replace(failure, detail=f"{failure.detail} (contact {place} of {number})")
+    return msgspec.structs.replace(
+        failure, detail=f"{failure.detail} (contact {place} of {number})"
+    )
 
 
 def restore(tools: Tools) -> None:

@@ -173,13 +173,25 @@ async def test_no_message_shows_what_was_written(
     redis: Redis, brief: CacheSettings, redis_prefix: str
 ) -> None:
     """The library quotes a refused command with its arguments, the QR code among them."""
-    await redis.set(f"{redis_prefix}qr:shop", "not a hash")
+    user = random_name()
+    await redis.acl_setuser(
+        user,
+        enabled=True,
+        passwords=["+secret"],
+        keys=[f"{redis_prefix}*"],
+        commands=["+set", "+unlink", "+multi", "+exec", "+pexpire"],
+    )
+    url = f"redis://{user}:secret@{brief.address}/0"
+    without_hashes = CacheSettings.model_validate(brief.model_dump() | {"url": url})
     expires_at = datetime.now(UTC) + timedelta(minutes=1)
-    with capture_logs() as logs:
-        async with Cache.open(brief) as cache:
-            failed: list[str] = []
-            routes = RedisRouteCache(cache=cache, on_failure=failed.append)
-            await routes.put_qr("shop", CurrentQr(code="2@secret", expires_at=expires_at))
+    try:
+        with capture_logs() as logs:
+            async with Cache.open(without_hashes) as cache:
+                failed: list[str] = []
+                routes = RedisRouteCache(cache=cache, on_failure=failed.append)
+                await routes.put_qr("shop", CurrentQr(code="2@secret", expires_at=expires_at))
+    finally:
+        await redis.acl_deluser(user)
     assert failed == ["put_qr"]
     assert logs
     assert "2@secret" not in repr(logs)

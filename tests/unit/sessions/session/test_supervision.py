@@ -135,10 +135,10 @@ async def test_a_proxy_that_cannot_be_used_is_an_error_once(harness: SessionHarn
             await supervisor.configure(within)
 
             def levels() -> list[str]:
-                told = [one for one in logs if one["event"] == "session.proxy_unusable"]  # noqa: B023
+                told = [one for one in logs if one["event"] == "session.proxy_unusable"]
                 return [one["log_level"] for one in told]
 
-            await eventually(lambda: len(levels()) > 3, reason="it is tried again")  # noqa: B023
+            await eventually(lambda: len(levels()) > 3, reason="it is tried again")
             await supervisor.configure(SessionSettings())
             await harness.connected()
         first, *others = levels()
