@@ -15,7 +15,7 @@ _MOST_LENGTH_BYTES: Final = 5
 _MORE: Final = 0x80
 _FROM: Final = b" from "
 _WRITER: Final = re.compile(rb" from ([\w.:@-]{1,200})(?: in ([\w.:@-]{1,200}))?: ")
-_LIBRARYS_OWN: Final = 2_048
+_END_BYTES: Final = 2_048
 """The end of a text, which names the writer and says what is the matter."""
 
 
@@ -57,7 +57,7 @@ def about_message(text: bytes, beginning: bytes) -> AboutMessage | None:
     """
     if not text.startswith(beginning):
         return None
-    first = max(len(beginning), len(text) - _LIBRARYS_OWN)
+    first = max(len(beginning), len(text) - _END_BYTES)
     place = len(text)
     while (place := text.rfind(_FROM, first, place)) >= 0:  # an id may hold the same
         if (found := _WRITER.match(text, place)) is not None:
