@@ -6,7 +6,17 @@ from typing import Any, NamedTuple, Protocol
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.ack_writer import AckWriter
-from gateway_worker.broker.headers import ATTEMPT, CONTROL, EXCESS, FROM, HOP, HOPS, KEY, STAGE
+from gateway_worker.broker.headers import (
+    ATTEMPT,
+    CONTROL,
+    EXCESS,
+    FROM,
+    HOP,
+    HOPS,
+    KEY,
+    STAGE,
+    traceparent_in,
+)
 from gateway_worker.broker.oversize import Cut
 from gateway_worker.commands.ports import Excess, Refusal, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
@@ -172,8 +182,8 @@ class CommandDelivery:
 
     @property
     def traceparent(self) -> str | None:
-        """The header of that name, as its sender put it there."""
-        return _text(self.message.headers.get("traceparent"))
+        """The header of that name, if it is one."""
+        return traceparent_in(self.message.headers)
 
     @property
     def message_type(self) -> str | None:

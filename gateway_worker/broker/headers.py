@@ -4,11 +4,14 @@ Whoever publishes chooses the headers. What says how a message came to be where 
 messages that a worker has published, which the broker tells by their exchange.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from aio_pika.abc import AbstractIncomingMessage
 from pamqp import encode
+
+from gateway_contracts.model import TRACEPARENT_PATTERN
 
 FROM = "wa-from"
 """The worker whose queue a command was first forwarded from."""
@@ -35,7 +38,13 @@ AUTHORIZATION = "authorization"
 
 GATEWAYS = "wa-"
 """What the names of the gateway's own headers begin with."""
-_TRACING = ("traceparent", "tracestate")
+TRACEPARENT: Final = "traceparent"
+_TRACING: Final[Mapping[str, Callable[[str], object]]] = {
+    TRACEPARENT: re.compile(TRACEPARENT_PATTERN).fullmatch,
+    "tracestate": re.compile(r"[\x20-\x7e]{1,512}").fullmatch,
+}
+"""Headers for tracing, and what they have to look like: they go on with a message, and with what
+workers add to it they have to fit into one frame."""
 KEPT_BYTES = 32_768
 """A header frame holds 128 KiB at most by default."""
 SHORT_BYTES = 1_024
@@ -58,13 +67,25 @@ def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 def forwarded_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return what goes on with a message: the gateway's headers, and those for tracing.
 
-    The rest means nothing to a worker, and may be what no client library would encode again.
+    The rest means nothing to a worker, and may be what no client library would encode again, or
+    more than has room in a frame beside what workers say.
     """
     return {
         name: value
         for name, value in headers.items()
-        if name.startswith(GATEWAYS) or (name in _TRACING and isinstance(value, str))
+        if name.startswith(GATEWAYS) or _is_for_tracing(name, value)
     }
+
+
+def traceparent_in(headers: Mapping[str, Any]) -> str | None:
+    """Return what the headers say of a trace; None if that is nothing, or cannot be one."""
+    value = headers.get(TRACEPARENT)
+    return value if isinstance(value, str) and _is_for_tracing(TRACEPARENT, value) else None
+
+
+def _is_for_tracing(name: str, value: object) -> bool:
+    fits = _TRACING.get(name)
+    return fits is not None and isinstance(value, str) and fits(value) is not None
 
 
 def kept_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

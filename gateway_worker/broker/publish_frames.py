@@ -66,17 +66,18 @@ def publish_frames(
         exchange: Where to.
         routing_key: Under which key.
         mandatory: Whether it comes back if no queue takes it.
-        most_bytes: How much of a body one frame takes.
+        most_bytes: How much one frame takes. For a larger one the broker ends the connection.
 
     Raises:
-        ValueError: A text is longer than 255 bytes, or is no valid Unicode.
+        ValueError: A text is longer than 255 bytes, or is no valid Unicode; or what goes with the
+            message has no room in one frame.
         TypeError: A header is of a type that AMQP does not have.
     """
     method = b"%b%b%b%b" % (_PUBLISH, _short(exchange), _short(routing_key), _MANDATORY[mandatory])
-    parts = [
-        _frame(_METHOD, channel, method),
-        _frame(_HEADER, channel, _header(len(body), properties)),
-    ]
+    header = _header(len(body), properties)
+    if len(header) > most_bytes:
+        raise ValueError(f"its headers have {len(header)} bytes, and a frame takes {most_bytes}")
+    parts = [_frame(_METHOD, channel, method), _frame(_HEADER, channel, header)]
     parts += [
         _frame(_BODY, channel, body[start : start + most_bytes])
         for start in range(0, len(body), most_bytes)

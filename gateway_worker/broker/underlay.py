@@ -21,10 +21,12 @@ do not offer stands here, each with its reason:
   (10.2) leaves 4 KiB at the connection until that ends; whoever is cancelled while it closes a
   connection may wait for ever for the callback that tells of it; and whoever gives up waiting for
   the end of a channel costs all others of the connection theirs;
-- the error of an operation that the user may not do, which aio-pika does not export.
+- the error of an operation that the user may not do, which aio-pika does not export;
+- the broker's version, which says what its headers mean.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -47,6 +49,10 @@ from gateway_worker.broker.publish_frames import Publication, publish_frames
 from gateway_worker.broker.tolerant_transport import FrameReader
 
 __all__ = ["Channel", "ChannelAccessRefused", "Connection"]
+
+_NUMBER = re.compile("[0-9]+")
+_ANY_FRAME_BYTES = 131_064
+"""How much goes into a frame where the broker sets no limit (`frame_max` is 0)."""
 
 
 class Channel(aio_pika.Channel):
@@ -78,6 +84,12 @@ class Channel(aio_pika.Channel):
         Each call before that makes a future that lives as long as the channel.
         """
         return self._below.closing
+
+    @property
+    def broker_version(self) -> tuple[int, ...]:
+        """The first two numbers of the broker's version; empty if it does not say."""
+        said = self._below.connection.server_properties.get("version")
+        return tuple(map(int, _NUMBER.findall(str(said))[:2]))
 
     def on_consumer_cancelled(self, callback: Callable[[str | None], None]) -> None:
         """Have `callback` called with the tag of each consumer that the broker cancels."""
@@ -132,7 +144,7 @@ class Channel(aio_pika.Channel):
             exchange=exchange,
             routing_key=routing_key,
             mandatory=mandatory,
-            most_bytes=below.max_content_size,
+            most_bytes=below.max_content_size if below.max_content_size > 0 else _ANY_FRAME_BYTES,
         )
         below.delivery_tag += 1
         confirmation = below.create_future()

@@ -155,7 +155,7 @@ class Delivery(Protocol):
 
     @property
     def traceparent(self) -> str | None:
-        """The header of that name, as its sender put it there; nobody has looked at it."""
+        """The header of that name, if its sender has put one there that can be one."""
         ...
 
     @property

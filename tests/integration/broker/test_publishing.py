@@ -27,6 +27,7 @@ from tests.support.pacing import pace
 from tests.support.proxy import Direction, TcpProxy
 
 OTHER = "w2"
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 LOAD = WorkerLoad(
     worker=WORKER, version="1", capacity=1, sessions={}, cpu_percent=0.0, memory_bytes=1
 )
@@ -63,7 +64,7 @@ async def test_an_event_carries_what_the_contract_promises(
         routing_key="command.succeeded.s1",
         body=b"{}",
         correlation_id="c1",
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        traceparent=TRACEPARENT,
     )
     await broker.publisher.publish(event)
     (message,) = await backend.take(queue, 1)
@@ -268,13 +269,13 @@ async def test_a_forwarded_command_keeps_its_id_and_sheds_the_brokers_headers(
         await delivery.settle(Settlement.ACK)
 
     async with consuming(settings, Mill(forward), "s1") as (sender, _):
-        headers = {"traceparent": "t", "x-first-death-queue": "q", "x-delivery-count": 3}
+        headers = {"traceparent": TRACEPARENT, "x-first-death-queue": "q", "x-delivery-count": 3}
         await backend.send("s1 1", message_id="c1", type="wa.x.v1", headers=headers)
         (forwarded,) = await backend.take(settings.topology.worker_queue(OTHER), 1)
 
     assert (forwarded.message_id, forwarded.type) == ("c1", "wa.x.v1")
     assert forwarded.headers == {
-        "traceparent": "t",
+        "traceparent": TRACEPARENT,
         "wa-from": WORKER,
         "wa-hops": 1,
         "wa-hop": 1,
@@ -290,12 +291,32 @@ async def test_a_command_for_nobody_goes_to_the_sessions_without_an_owner(
         b"s1 2",
         routing_key="nobody",
         message_id="c2",
-        headers={"traceparent": "t", "x-death": [], "x-delivery-count": 3},
+        headers={"traceparent": TRACEPARENT, "x-death": [], "x-delivery-count": 3},
     )
     (shared,) = await backend.take(settings.topology.unassigned, 1)
 
     assert shared.message_id == "c2"
-    assert shared.headers == {"traceparent": "t"}
+    assert shared.headers == {"traceparent": TRACEPARENT}
+
+
+async def test_headers_that_fill_a_frame_do_not_end_the_connection_when_a_command_is_sent_on(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """With what workers add they would have no room; everybody's publications would end, too."""
+    headers = {"traceparent": "0" * 65_000, "tracestate": "x" * 65_980}
+    async with Broker.open(settings, worker_id=OTHER):
+        pass  # declares the queue
+
+    async def forward(delivery: Delivery) -> None:
+        await sender.publisher.pass_on(delivery, worker_id=OTHER, hop=1)
+        await delivery.settle(Settlement.ACK)
+
+    async with consuming(settings, Mill(forward), "s1") as (sender, _):
+        await backend.send("s1 1", message_id="c1", headers=headers)
+        (forwarded,) = await backend.take(settings.topology.worker_queue(OTHER), 1)
+
+        assert sender.stats().reconnects == 0
+    assert forwarded.headers.keys() == {"wa-from", "wa-hops", "wa-hop", "wa-key"}
 
 
 async def test_a_channel_that_refuses_is_replaced(

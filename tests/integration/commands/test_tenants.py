@@ -10,6 +10,8 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractExchange
 from aiormq.exceptions import AMQPError
+from pamqp.common import FieldTable
+from pamqp.header import ContentHeader
 
 import gateway_contracts
 from gateway_contracts import (
@@ -54,6 +56,8 @@ OPERATORS_ONLY = {"wa.worker.set_log_level.v1"}
 IDLE = BackendTopology(service="mallory_idle", tenant="mallory")
 """A service of mallory's that reads nothing, and whose queue is full soon."""
 FULL = 3
+FRAME_BYTES = 131_064
+"""How much has room in a frame, by default."""
 WORKER_USER = worker_rights(Topology()).user
 
 
@@ -277,6 +281,33 @@ async def test_a_full_queue_of_one_tenant_holds_up_nobody(fleet: Shared) -> None
         return counts == (FULL, 20 - FULL)
 
     await eventually(has_moved_aside)
+
+
+def filling_a_frame(command: Command, user: str) -> aio_pika.Message:
+    """Return a command with headers that leave no room for another one in their frame."""
+
+    def message(length: int) -> aio_pika.Message:
+        headers: FieldTable = {"traceparent": "0" * 65_000, "tracestate": "x" * length}
+        return aio_pika.Message(
+            encode(command), message_id=command.id, user_id=user, headers=headers
+        )
+
+    header = ContentHeader(body_size=0, properties=message(0).properties).marshal()
+    return message(FRAME_BYTES - len(header))
+
+
+async def test_headers_of_one_tenant_hold_up_no_others_commands(fleet: Shared) -> None:
+    """A worker sends them on, with words of its own, as often as a command has to wait."""
+    unknown = status("mallory.none")
+    attack = filling_a_frame(unknown, "gateway-backend-mallory")
+    await fleet.mallory.commands.publish(attack, unknown.subject, mandatory=True, timeout=30)
+    await fleet.acme.send(status("acme.a"))
+    assert isinstance(await fleet.acme.next(), CommandSucceeded)
+
+    told = await fleet.mallory.next()
+    assert isinstance(told, CommandFailed)
+    assert told.data.error.code is ErrorCode.SESSION_NOT_FOUND
+    assert fleet.station.broker.stats().reconnects == 0
 
 
 Attempt = Callable[[AbstractChannel], Awaitable[object]]

@@ -33,11 +33,13 @@ PROPERTIES = {
     "app_id": SHORT,
 }
 """Strategies of all that goes with a message."""
+MOST_BYTES = 16_384
+"""More than all of that has."""
 
 
 @given(
     properties=st.fixed_dictionaries(PROPERTIES),
-    body=st.binary(max_size=100),
+    body=st.integers(0, 4 * MOST_BYTES).map(bytes),
     key=st.text(max_size=60),
     mandatory=st.booleans(),
     channel=st.integers(1, 2047),
@@ -50,7 +52,7 @@ def test_the_bytes_are_those_of_the_library(
     expected: list[Frame | ContentHeader | ContentBody] = [
         Basic.Publish(exchange="wa.events", routing_key=key, mandatory=mandatory),
         ContentHeader(body_size=len(body), properties=with_body),
-        *(ContentBody(body[at : at + 30]) for at in range(0, len(body), 30)),
+        *(ContentBody(body[at : at + MOST_BYTES]) for at in range(0, len(body), MOST_BYTES)),
     ]
     assert publish_frames(
         channel,
@@ -59,7 +61,7 @@ def test_the_bytes_are_those_of_the_library(
         exchange="wa.events",
         routing_key=key,
         mandatory=mandatory,
-        most_bytes=30,
+        most_bytes=MOST_BYTES,
     ) == b"".join(frame.marshal(one, channel) for one in expected)
 
 
@@ -76,4 +78,18 @@ def test_what_is_too_long_is_refused(field: str) -> None:
             routing_key=values["routing_key"],
             mandatory=True,
             most_bytes=100,
+        )
+
+
+def test_headers_that_no_frame_takes_are_refused() -> None:
+    """The broker would end the connection for them, and with it everybody's publications."""
+    with pytest.raises(ValueError, match="a frame takes 4088"):
+        publish_frames(
+            1,
+            b"",
+            Basic.Properties(message_id="m", headers={"traceparent": "0" * 4096}),
+            exchange="wa.internal",
+            routing_key="worker.w1",
+            mandatory=True,
+            most_bytes=4088,
         )
