@@ -14,12 +14,14 @@ died. But all of it must have come: the first message that was never handed out 
 """
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 Message = TypeVar("Message")
 
-_COUNTS = ("x-delivery-count", "x-acquired-count")
-"""RabbitMQ 4 counts a return that was not the consumer's wish in the second one only."""
+_RETURNS: Final = "x-delivery-count"
+_TURNS: Final = "x-acquired-count"
+_COUNTS_TURNS: Final = (4, 3)
+"""The RabbitMQ from which on each return is counted in the second, and not each in the first."""
 
 
 class RedeliveryBuffer(Generic[Message]):
@@ -58,10 +60,18 @@ class RedeliveryBuffer(Generic[Message]):
         return [message for _, message in kept]
 
 
-def returns_of(headers: Mapping[str, Any]) -> int:
-    """Return how often a message that was handed out before was given back, as the broker says."""
-    counts = (headers.get(name) for name in _COUNTS)
-    return max((count for count in counts if isinstance(count, int)), default=0)
+def returns_of(headers: Mapping[str, Any], *, broker_version: tuple[int, ...]) -> int:
+    """Return how often a message that was handed out before was given back, as the broker says.
+
+    What a broker of this version does not count itself its sender has written there.
+
+    Args:
+        headers: The message's.
+        broker_version: RabbitMQ's; empty if it is not known.
+    """
+    names = (_TURNS, _RETURNS) if broker_version >= _COUNTS_TURNS else (_RETURNS,)
+    counts = (headers.get(name) for name in names)
+    return next((count for count in counts if type(count) is int), 0)
 
 
 def holds_nothing(messages: int, *, consumers: int) -> bool:

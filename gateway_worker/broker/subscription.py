@@ -105,6 +105,7 @@ class Subscription:
             connection=connection, name=queue, serve=self._serve, confirms=False
         )
         self._channel: Channel | None = None
+        self._broker_version: tuple[int, ...] = ()
         self._acks: AckWriter | None = None
         self._tag: str | None = None
         self._has_consumer = False
@@ -222,6 +223,7 @@ class Subscription:
             linger_seconds=_ACK_SECONDS if self._prefetch.size >= _WIDE else 0.0,
         )
         self._tag, self._channel, self._acks = None, channel, acks
+        self._broker_version = channel.broker_version
         self._redelivered = RedeliveryBuffer()
         self._redelivered.is_done = not self._keeps_order
         self._has_redelivered.clear()
@@ -372,7 +374,10 @@ class Subscription:
             self._kept.append((acks, message))
 
     def _sort_in(self, acks: AckWriter, message: AbstractIncomingMessage) -> None:
-        returns = returns_of(message.headers) if message.redelivered else None
+        version = self._broker_version
+        returns = (
+            returns_of(message.headers, broker_version=version) if message.redelivered else None
+        )
         self._intake.hold(len(message.body))
         self._hand_on_sorted(acks, self._redelivered.add(message, returns=returns))
         if not self._redelivered.is_done:

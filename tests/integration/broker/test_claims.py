@@ -109,6 +109,23 @@ async def test_further_routing_keys_are_not_sent_on(
         assert mill.executed.count("s1 1") == 4, "one queue, one message, however many keys"
 
 
+async def test_a_count_that_a_sender_has_written_overtakes_nothing_when_all_comes_again(
+    settings: BrokerSettings, backend: Backend
+) -> None:
+    """What a queue has got back is put in order by how often it was handed out."""
+    numbers = range(4)
+    first, second = Mill(hold), Mill()
+    async with consuming(settings, first, "s1"):
+        for number in numbers:
+            counts = {"x-acquired-count": 9 * number, "x-delivery-count": 9 * number}
+            await backend.send(f"s1 {number}", headers=counts)
+        await eventually(lambda: len(first.accepted) == len(numbers))
+    async with consuming(settings, second, "s1"):
+        await eventually(lambda: len(second.executed) == len(numbers))
+
+        assert second.executed == [f"s1 {number}" for number in numbers]
+
+
 async def test_a_count_of_deliveries_that_the_broker_has_not_made_is_ignored(
     settings: BrokerSettings, backend: Backend
 ) -> None:
