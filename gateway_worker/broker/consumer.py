@@ -25,6 +25,7 @@ from gateway_worker.broker.oversize import read_cut
 from gateway_worker.broker.peer_queues import PeerQueues
 from gateway_worker.broker.prefetch import Prefetch, wide_enough
 from gateway_worker.broker.publisher import Publisher
+from gateway_worker.broker.queue_removal import QueueRemoval
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.settlement import Settlements
 from gateway_worker.broker.stats import Counters
@@ -123,6 +124,12 @@ class CommandConsumer:
         self._topology = topology
         self._worker_id = worker_id
         self._peer_queues = PeerQueues(subscribe=self._subscribe_to, retire=self._retire)
+        self._removal = QueueRemoval(
+            declarer=declarer,
+            topology=topology,
+            subscribe=self._subscribe_to,
+            retire=self._retire,
+        )
         self._retiring: set[asyncio.Task[None]] = set()
         self._own, self._shared = self._subscribe_to(worker_id), self._subscribe_to(None)
         self._own_size = settings.prefetch
@@ -215,6 +222,16 @@ class CommandConsumer:
         Idempotent; returns when the broker has everything, or cannot be told.
         """
         await self._peer_queues.dismiss(worker_id)
+
+    async def remove_queue(self, worker_id: str) -> bool:
+        """Remove the queue of a worker that will not come back, after what is in it is dealt with.
+
+        Returns False if it is still needed, as far as can be seen now. Raises `DependencyError`.
+        """
+        is_attended = worker_id == self._worker_id or worker_id in self.attended
+        if is_attended or not self._own.is_wanted:
+            return False
+        return await self._removal.remove(worker_id)
 
     def widen(self, held: int) -> None:
         """Let commands of the own queue come past those that are held without being settled.

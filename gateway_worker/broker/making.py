@@ -65,6 +65,15 @@ class Maker:
             ),
         )
 
+    async def delete(self, queue: str) -> None:
+        """Delete a queue with all that is in it; fine if there is none."""
+
+        async def delete(channel: Channel) -> None:
+            # No condition: RabbitMQ knows none for quorum queues.
+            await channel.queue_delete(queue, if_unused=False, if_empty=False)
+
+        await self.request(f"delete queue {queue}", delete)
+
     async def bind(self, spec: BindingSpec) -> None:
         """Bind a queue to an exchange."""
 

@@ -208,6 +208,17 @@ class Subscription:
         if self._channel is not None:
             await close_channel(self._channel)
 
+    async def is_emptied(self) -> bool:
+        """Ask whether nothing is in the queue any more, nor under way, nor unsettled here.
+
+        Raises `DependencyError`; takes as long as the broker does.
+        """
+        channel = self._channel
+        if channel is None or not self.is_active:
+            return False
+        has_all_come = await self._has_all_come(channel)
+        return has_all_come and not self._prefetch.unsettled and self.is_active
+
     def _set_wanted(self, *, wanted: bool) -> None:
         if self._is_wanted != wanted:
             self._is_wanted = wanted

@@ -169,6 +169,14 @@ class Declarer:
                 raise
             return None
 
+    async def delete(self, queue: str) -> None:
+        """Delete a queue with all that is in it; fine if there is none.
+
+        Raises `DependencyError`.
+        """
+        with _as_dependency():
+            await self._maker.delete(queue)
+
     def disown(self, session_id: str) -> None:
         """Do not bind a session's key again; its new owner takes care of the binding."""
         self._keys.discard(session_id)

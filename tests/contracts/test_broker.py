@@ -225,7 +225,26 @@ CRM = BackendTopology(service="crm")
 FORWARDING = QueueSpec(
     name="wa.backend.evil.replay", arguments={"x-dead-letter-exchange": "wa.internal"}
 )
+
+
+def deleting(name: str) -> Step:
+    return lambda opened: opened.queue_delete(name)
+
+
+def purging(name: str) -> Step:
+    async def step(opened: AbstractChannel) -> None:
+        await (await opened.get_queue(name, ensure=False)).purge()
+
+    return step
+
+
 REFUSED: list[tuple[str, Step]] = [
+    *(
+        ("backend", step(name))
+        for step in (deleting, purging)
+        for name in (WORKER_QUEUE.name, "wa.commands.unassigned", "wa.commands.dead")
+    ),
+    ("backend", deleting("wa.backend.crm.events")),
     *(
         (user, step)
         for user in ("backend", "trusted")
@@ -309,6 +328,7 @@ async def test_the_committed_definitions_give_each_user_what_it_needs_and_no_mor
             await publish(sender, "wa.internal", "s1")
             await publish(sender, "wa.internal.dead", "s1")
         await next_in(operator, "wa.commands.dead")
+        await worker.queue_delete(WORKER_QUEUE.name)  # of a worker that does not come back
         await publish(worker, "wa.heartbeats", "worker.heartbeat.w-0")
         await publish(worker, "wa.replay", backend.replay_queue().name)
         assert (await next_in(reader, backend.replay_queue().name)).exchange == "wa.replay"

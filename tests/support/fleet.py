@@ -143,18 +143,25 @@ class MemoryFleet(MemorySessions, DeadWorkers):
         }
         return sorted(name for name in named if not self._lives(name))
 
-    async def forget_old(self) -> int:
-        """Forget those that are gone for a day, own nothing and are named by no marker."""
+    async def long_gone(self) -> Sequence[str]:
+        """Name those that are gone for a day, own nothing and are named by no marker."""
+        return self._long_gone()
+
+    async def forget(self, worker_id: str) -> bool:
+        """Forget one of those."""
+        if worker_id not in self._long_gone():
+            return False
+        del self.workers[worker_id]
+        return True
+
+    def _long_gone(self) -> list[str]:
         needed = {row.worker_id for row in self._rows.values()}
         needed |= {mark.queue_of for row in self._rows.values() for mark in row.pending}
-        old = [
+        return sorted(
             name
             for name, worker in self.workers.items()
             if (worker.gone_seconds or 0.0) > DAY and name not in needed
-        ]
-        for name in old:
-            del self.workers[name]
-        return len(old)
+        )
 
     def _lives(self, worker_id: str | None) -> bool:
         worker = self.workers.get(worker_id or "")

@@ -429,9 +429,13 @@ class UnaskedDeadWorkers(DeadWorkers):
         """Fail."""
         unasked(self, "dead_with_leftovers")
 
-    async def forget_old(self) -> int:
+    async def long_gone(self) -> Sequence[str]:
         """Fail."""
-        unasked(self, "forget_old")
+        unasked(self, "long_gone")
+
+    async def forget(self, worker_id: str) -> bool:
+        """Fail."""
+        unasked(self, "forget")
 
 
 class UnaskedIntake(Intake):
@@ -446,6 +450,10 @@ class UnaskedIntake(Intake):
     async def dismiss(self, worker_id: str) -> None:
         """Fail."""
         unasked(self, "dismiss")
+
+    async def remove_queue(self, worker_id: str) -> bool:
+        """Fail."""
+        unasked(self, "remove_queue")
 
     async def suspend(self) -> None:
         """Fail."""

@@ -83,8 +83,12 @@ class DeadWorkers(Protocol):
         """Return the workers without a lease whose queues may still hold commands."""
         ...
 
-    async def forget_old(self) -> int:
-        """Delete the rows of workers that are long gone and have left nothing; returns how many."""
+    async def long_gone(self) -> Sequence[str]:
+        """Return the workers that are gone for a day and have left nothing, by their ids."""
+        ...
+
+    async def forget(self, worker_id: str) -> bool:
+        """Delete the row of such a worker; False if it is none any more."""
         ...
 
 
@@ -117,6 +121,13 @@ class Intake(Protocol):
 
     async def dismiss(self, worker_id: str) -> None:
         """Leave a queue that was attended; what is not settled goes back to it, in order."""
+        ...
+
+    async def remove_queue(self, worker_id: str) -> bool:
+        """Remove the queue of a worker that will not come back; False if it is still needed.
+
+        What is in it is dealt with first. Raises `DependencyError`.
+        """
         ...
 
     async def suspend(self) -> None:

@@ -66,6 +66,7 @@ class FailoverService:
         self._here = here
         self._relay = relay
         self._strays_due = self._forgetting_due = time.monotonic()
+        self._forgetting: asyncio.Task[None] | None = None
         self._has_left_some = False
         self._stranded_due = time.monotonic()
         self._told: set[tuple[str, int]] = set()
@@ -85,6 +86,9 @@ class FailoverService:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await stop.wait()
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            await asyncio.wait((self._forgetting,))
         for worker_id in tuple(self._intake.attended):
             await self._intake.dismiss(worker_id)
 
@@ -94,7 +98,7 @@ class FailoverService:
         if self._lease_state.held_seconds >= self._settle_seconds:
             await self._take_over()
             await self._relay.adopt_strays()
-            await self._forget_old()
+            self._forget_old()
             await self._look_for_stranded()
 
     async def _take_over(self) -> None:
@@ -159,13 +163,33 @@ class FailoverService:
             log.info("takeover.none_stranded")
         self._told = {(row.session_id, row.epoch) for row in rows}
 
-    async def _forget_old(self) -> None:
-        """Let the table of workers hold those only that matter, whatever names they come under."""
-        if time.monotonic() < self._forgetting_due:
+    def _forget_old(self) -> None:
+        """Begin to forget old workers, now and then; beside the looks, for it takes the broker."""
+        is_busy = self._forgetting is not None and not self._forgetting.done()
+        if time.monotonic() < self._forgetting_due or is_busy:
             return
-        if forgotten := await self._workers.forget_old():
-            log.info("takeover.workers_forgotten", workers=forgotten)
         self._forgetting_due = time.monotonic() + _FORGET_SECONDS
+        self._forgetting = asyncio.create_task(self._forget(), name="takeover:forget")
+
+    async def _forget(self) -> None:
+        """Keep those workers only that matter, whatever names they come under: rows and queues.
+
+        One worker does it: two would take from each other what is still in a queue.
+        """
+        forgotten = []
+        try:
+            if not await self._sessions.is_first(self._worker_id):
+                return
+            for worker_id in await self._workers.long_gone():
+                # The queue first: nobody would know its name afterwards.
+                if await self._intake.remove_queue(worker_id):
+                    forgotten += [worker_id] if await self._workers.forget(worker_id) else []
+        except GatewayError as error:
+            log.warning("takeover.not_forgotten", reason=str(error))
+        except Exception:  # the root of the task: the next time may go better
+            log.exception("takeover.forgetting_failed")
+        if forgotten:
+            log.info("takeover.workers_forgotten", workers=forgotten)
 
     async def _attend(self) -> None:
         """Consume the queues of the dead, until they come back."""

@@ -58,15 +58,21 @@ _LEFTOVERS = f"""
     WHERE NOT EXISTS (SELECT FROM workers w WHERE w.id = found.id AND NOT ({ENDED}))
     ORDER BY found.id
 """  # noqa: S608 - constant terms
-_FORGET_OLD = text("""
-    DELETE FROM workers w WHERE w.lease_expires_at < now() - interval '1 day'
+_LONG_GONE = """
+    w.lease_expires_at < now() - interval '1 day'
         AND NOT EXISTS (SELECT FROM sessions s WHERE s.worker_id = w.id)
         AND NOT EXISTS (
             SELECT FROM outbox o WHERE o.worker_id = w.id AND o.published_at IS NULL)
         AND NOT EXISTS (
             SELECT FROM sessions s WHERE s.pending <> '[]'::jsonb
                 AND s.pending @> jsonb_build_array(jsonb_build_object('queue_of', w.id)))
-""")
+"""
+_NAME_LONG_GONE = text(
+    f"SELECT w.id FROM workers AS w WHERE {_LONG_GONE} ORDER BY w.id"  # noqa: S608
+)
+_FORGET = text(
+    f"DELETE FROM workers AS w WHERE w.id = :id AND {_LONG_GONE} RETURNING w.id"  # noqa: S608
+)
 
 
 async def alive_workers(database: Database) -> Sequence[str]:
@@ -173,13 +179,21 @@ class PostgresWorkerStore:
         async with self._database.direct("looking for dead workers") as connection:
             return [worker_id for (worker_id,) in await connection.fetch(_LEFTOVERS)]
 
-    async def forget_old(self) -> int:
-        """Delete the rows of workers that are gone for a day and have nothing left; how many.
+    async def long_gone(self) -> Sequence[str]:
+        """Return the workers that are gone for a day and have nothing left, by their ids.
 
         Neither sessions nor unpublished events nor a pending marker. Raises `DependencyError`.
         """
-        async with self._database.statement("forgetting old workers") as connection:
-            return (await connection.execute(_FORGET_OLD)).rowcount
+        async with self._database.statement("looking for workers long gone") as connection:
+            return (await connection.scalars(_NAME_LONG_GONE)).all()
+
+    async def forget(self, worker_id: str) -> bool:
+        """Delete the row of such a worker; False if it is none any more.
+
+        Raises `DependencyError`.
+        """
+        async with self._database.statement("forgetting a worker") as connection:
+            return await connection.scalar(_FORGET, {"id": worker_id}) is not None
 
     async def known_disk(self) -> KnownDisk:
         """Return where the worker of this name ran last. Raises `DependencyError`."""

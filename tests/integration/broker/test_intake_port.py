@@ -88,3 +88,11 @@ async def test_a_dead_workers_queue_is_consumed_while_it_is_attended(place: Plac
         await place.intake.dismiss(DEAD)
     assert list(place.intake.attended) == []
     assert not await place.is_consumed()
+
+
+async def test_the_queue_of_one_that_is_attended_by_nobody_can_be_removed(place: Place) -> None:
+    """Once or twice."""
+    place.intake.attend(DEAD)
+    assert not await place.intake.remove_queue(DEAD)
+    await place.intake.dismiss(DEAD)
+    assert [await place.intake.remove_queue(DEAD) for _ in range(2)] == [True, True]

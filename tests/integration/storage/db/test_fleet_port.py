@@ -218,5 +218,6 @@ async def test_the_dead_are_named_as_long_as_there_may_be_something_in_their_que
     assert list(await place.workers.dead_with_leftovers()) == ["lately", "long", WORKER]
     await place.sessions.take_over("a", limit=9)
     assert list(await place.workers.dead_with_leftovers()) == ["lately", "long", WORKER]
-    assert await place.workers.forget_old() == 1
-    assert await place.workers.forget_old() == 0
+    (gone,) = await place.workers.long_gone()
+    assert [await place.workers.forget(gone) for _ in range(2)] == [True, False]
+    assert list(await place.workers.long_gone()) == []

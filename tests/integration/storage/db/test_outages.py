@@ -74,7 +74,8 @@ def calls(database: Database) -> list[Call]:
         workers.drain,
         workers.leave,
         workers.dead_with_leftovers,
-        workers.forget_old,
+        workers.long_gone,
+        lambda: workers.forget("w"),
         lambda: history.find("s", chats=["c"], message_id="M1"),
         database.check,
     ]

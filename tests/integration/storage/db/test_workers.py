@@ -130,8 +130,10 @@ async def test_dead_workers_matter_while_something_may_be_left_of_them(
     await PostgresChangeStore(database=database, worker_id="publisher").commit([failed("c")])
 
     assert list(await workers.dead_with_leftovers()) == ["named", "owner", "unknown", "young"]
-    assert await workers.forget_old() == 1
-    assert await workers.forget_old() == 0
+    (gone,) = await workers.long_gone()
+    assert await workers.forget("old") is False
+    assert [await workers.forget(gone) for _ in range(2)] == [True, False]
+    assert list(await workers.long_gone()) == []
     left = await value(database, "SELECT string_agg(id, ' ' ORDER BY id) FROM workers")
     assert left == "back draining named old owner publisher w young"
 

@@ -67,10 +67,10 @@ class Fleet(MemoryFleet):
         self.asked.append(limit)
         return await super().take_over(worker_id, limit=limit, linked=linked)
 
-    async def forget_old(self) -> int:
-        """Count it."""
+    async def long_gone(self) -> Sequence[str]:
+        """Count the question."""
         self.cleanings += 1
-        return await super().forget_old()
+        return await super().long_gone()
 
 
 class Worker:
@@ -157,11 +157,26 @@ async def test_each_beat_has_its_look(tmp_path: Path) -> None:
 async def test_old_workers_are_cleared_away_now_and_then(tmp_path: Path) -> None:
     """Not at each look: there is hardly ever one."""
     fleet = Fleet(lease_seconds=0)
-    fleet.workers["old"] = MemberWorker(capacity=1, gone_seconds=DAY + 1)
-    await Worker(fleet, tmp_path).look(10)
+    for name in ("old", "busy"):
+        fleet.workers[name] = MemberWorker(capacity=1, gone_seconds=DAY + 1)
+    worker = Worker(fleet, tmp_path)
+    worker.intake.needed.add("busy")
+    await worker.look(10)
 
     assert fleet.cleanings == 1
-    assert set(fleet.workers) == {ME}
+    assert worker.intake.removed == ["old"]
+    assert set(fleet.workers) == {ME, "busy"}, "whose queue is needed is not forgotten"
+
+
+async def test_one_worker_clears_away_the_old_ones(tmp_path: Path) -> None:
+    """Two would take from each other what is in a queue."""
+    fleet = Fleet(lease_seconds=0)
+    fleet.workers["a"] = MemberWorker(capacity=1)
+    fleet.workers["old"] = MemberWorker(capacity=1, gone_seconds=DAY + 1)
+    worker = Worker(fleet, tmp_path)
+    await worker.look(10)
+
+    assert (worker.intake.removed, "old" in fleet.workers) == ([], True)
 
 
 async def test_the_first_look_takes_the_fair_share_and_the_next_ones_half_of_what_is_left(
