@@ -126,7 +126,7 @@ async def probe(**environment: str) -> tuple[int, str]:
     return process.returncode, output.decode()
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "127.0.0.1"])
 async def test_the_probe_asks_whether_the_worker_lives(
     answered: tuple[int, list[str], list[int]], host: str
 ) -> None:
