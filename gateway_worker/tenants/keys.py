@@ -183,7 +183,7 @@ def _beginning(path: Path) -> bytes:
 
 
 async def read_url(url: str) -> bytes:
-    """Return what is at a URL; no redirect is followed.
+    """Return what is at a URL, through the proxy of the environment; no redirect is followed.
 
     Raises:
         DependencyError: It cannot be had now, or is too large.
@@ -191,7 +191,9 @@ async def read_url(url: str) -> bytes:
     limit = aiohttp.ClientTimeout(total=_SECONDS)
     try:
         async with (
-            aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            aiohttp.ClientSession(
+                timeout=limit, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+            ) as session,
             session.get(url, allow_redirects=False) as answer,
         ):
             if answer.status != _OK:

@@ -29,6 +29,7 @@ from tests.support.commands import Commands
 from tests.support.eventually import eventually
 from tests.support.pooler import Pooler, pooler
 from tests.support.tls_front import TlsFront
+from tests.support.web import file_server
 
 SECONDS = 60.0
 ELSEWHERE = "127.0.0.9"
@@ -301,7 +302,10 @@ async def test_a_worker_reaches_all_of_them(
 
 @pytest.mark.usefixtures("authority")
 async def test_keys_of_tokens_come_from_a_private_authority_too(sides: Sides) -> None:
-    """If the operator has named it; otherwise nobody is trusted whom the system does not know."""
+    """If the operator has named it; otherwise nobody is trusted whom the system does not know.
+
+    And through a proxy, where that is the way out.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(sides.server.certificate, sides.server.key)
     app = web.Application()
@@ -313,11 +317,18 @@ async def test_keys_of_tokens_come_from_a_private_authority_too(sides: Sides) ->
         url = f"https://{LOOPBACK}:{runner.addresses[0][1]}/keys"
         named = await _read_by_another_process(url, {"SSL_CERT_FILE": str(sides.client.ca)})
         unknown = await _read_by_another_process(url, {})
+        async with file_server({}) as proxy:
+            way = {"HTTPS_PROXY": f"http://{LOOPBACK}:{proxy.port}"}
+            lost = await _read_by_another_process(url, way)
+            here = {"SSL_CERT_FILE": str(sides.client.ca), "NO_PROXY": LOOPBACK}
+            straight = await _read_by_another_process(url, way | here)
     finally:
         await runner.cleanup()
 
-    assert named == '{"keys": []}'
+    assert named == straight == '{"keys": []}'
     assert "ClientConnectorCertificateError" in unknown
+    assert "ClientHttpProxyError" in lost, "through the proxy that is set, like other services"
+    assert [head.split(" ")[0] for head in proxy.heads] == ["CONNECT"]
 
 
 async def _publish(_request: web.Request) -> web.Response:
