@@ -13,7 +13,9 @@ from typing import Any, Final
 BURST: Final = 20
 WINDOW_SECONDS: Final = 10.0
 """So many lines of one kind are written in so many seconds."""
-_KINDS: Final = 4096
+KINDS: Final = 4096
+"""So many kinds are kept apart. Whoever makes names of sessions up, thousands a second, would fill
+the log otherwise: from then on new ones of one event are one kind."""
 _LOUD: Final = frozenset({"warning", "error", "critical", "exception", "fatal"})
 _LONGEST: Final = 200
 
@@ -48,7 +50,8 @@ class Repetition:
 class Throttle:
     """Decides which lines are written; thread-safe and quick.
 
-    Lines are of one kind if they come from one logger, name one event and are about one session.
+    Lines are of one kind if they come from one logger, name one event and are about one session; or
+    about any other, if there are too many of those.
 
     Args:
         burst: How many lines of a kind are written per window.
@@ -82,13 +85,12 @@ class Throttle:
         if level not in _LOUD:
             return True
         about = str(fields.get("session_id") or subject)[:_LONGEST]
-        key = (str(fields.get("logger")), str(fields.get("event")), about)
+        logger, event = str(fields.get("logger")), str(fields.get("event"))
         with self._lock:
             now = self._monotonic()
+            key = self._kind(logger, event, about)
             window = self._windows.get(key)
             if window is None:
-                if len(self._windows) >= _KINDS:  # too many kinds to keep apart: none is a flood
-                    return True
                 window = self._windows[key] = _Window(since=now, level=level)
             elif now - window.since >= self._window_seconds and not window.left_out:
                 window.since, window.said = now, 0
@@ -98,6 +100,15 @@ class Throttle:
             window.left_out += 1
             self.left_out += 1
             return False
+
+    def _kind(self, logger: str, event: str, about: str) -> tuple[str, str, str]:
+        """Return what a line is counted as: more of it alike, the more kinds there are."""
+        exact, of_event = (logger, event, about), (logger, event, "")
+        if exact in self._windows or len(self._windows) < KINDS:
+            return exact
+        if of_event in self._windows or len(self._windows) < 2 * KINDS:
+            return of_event
+        return logger, "", ""
 
     def due(self, *, everything: bool = False) -> list[Repetition]:
         """Return what was left out in windows that are over, and forget those that are quiet.

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from gateway_worker.log import LogSettings, configure_logging, reset_logging
-from gateway_worker.log.throttle import BURST, WINDOW_SECONDS, Throttle
+from gateway_worker.log.throttle import BURST, KINDS, WINDOW_SECONDS, Throttle
 
 
 class Time:
@@ -69,6 +69,32 @@ def test_other_lines_are_not_in_the_flood(other: dict[str, str]) -> None:
         throttle.admits(WARNING)
     assert not throttle.admits(WARNING)
     assert throttle.admits(other)
+
+
+def test_made_up_names_do_not_fill_the_log() -> None:
+    """Beyond so many they are one kind, and what was there before keeps its own count."""
+    time = Time()
+    throttle = Throttle(monotonic=time)
+    lines = [{**WARNING, "session_id": f"s{number}"} for number in range(3 * KINDS)]
+
+    assert [throttle.admits(line) for line in lines].count(True) == KINDS + BURST
+    assert throttle.admits(lines[0])
+    time.now += WINDOW_SECONDS
+    (told,) = throttle.due()
+    assert (told.subject, told.times) == ("", 2 * KINDS - BURST)
+    time.now += WINDOW_SECONDS
+    throttle.due()
+    assert throttle.admits(lines[-1])
+    assert not throttle._windows.keys() - {("gateway_worker.x", "it.failed", "s12287")}
+
+
+def test_made_up_events_do_not_fill_the_memory() -> None:
+    """Libraries' texts are such; what is kept of them has a bound."""
+    throttle = Throttle(monotonic=Time())
+    for number in range(3 * KINDS):
+        throttle.admits({**WARNING, "event": f"failed {number}"})
+
+    assert len(throttle._windows) <= 2 * KINDS + 1
 
 
 @pytest.fixture
