@@ -187,8 +187,7 @@ def _show_services(metrics: Metrics, adapters: Adapters, parts: Parts) -> None:
     metrics.outbox_depth.set(load.last.outbox_depth)
     metrics.outbox_age_seconds.set(load.backlog.oldest_seconds)
     metrics.held_aside.set(parts.outbox.recorder.held_aside + parts.commands.inbox.held_aside)
-    for name, depth in adapters.broker.depths.items():
-        metrics.queue_depth.labels(name).set(depth)
+    metrics.set_queue_depths(adapters.broker.depths)
 
 
 def _show_traffic(metrics: Metrics, parts: Parts) -> None:

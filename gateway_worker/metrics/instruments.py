@@ -221,6 +221,7 @@ class Metrics:
     log_lines_repeated: Counter
     build_info: Info
     _refreshers: list[Callable[[], None]] = field(default_factory=list)
+    _queues: set[str] = field(default_factory=set)
     _of_commands: dict[tuple[str, str], tuple[Counter, Histogram]] = field(default_factory=dict)
     _of_events: dict[str, Counter] = field(default_factory=dict)
 
@@ -275,6 +276,15 @@ class Metrics:
         """Set the number of sessions of every state; states that are missing have none."""
         for state in SessionState:
             self.sessions.labels(state.value).set(by_state.get(state, 0))
+
+    def set_queue_depths(self, depths: Mapping[str, int]) -> None:
+        """Set how many messages each queue has; one that is not there any more has no figure."""
+        for name in self._queues - depths.keys():
+            self.queue_depth.remove(name)
+        self._queues.clear()
+        self._queues.update(depths)
+        for name, depth in depths.items():
+            self.queue_depth.labels(name).set(depth)
 
     def count_host_exit(self, *, expected: bool) -> None:
         """Count a host that has ended, because it was told to or not."""

@@ -110,6 +110,17 @@ def test_sessions_that_have_left_a_state_are_not_kept_in_it() -> None:
     assert value(metrics, "gateway_sessions", state="pairing") == 0
 
 
+def test_a_queue_that_is_gone_has_no_figure() -> None:
+    """The last one would stand there, and its alert, until the worker is started again."""
+    metrics = make()
+    metrics.set_queue_depths({"wa.backend.crm.dead": 7, "wa.commands.dead": 2})
+
+    metrics.set_queue_depths({"wa.commands.dead": 3})
+
+    assert value(metrics, "gateway_queue_depth", queue="wa.backend.crm.dead") is None
+    assert value(metrics, "gateway_queue_depth", queue="wa.commands.dead") == 3
+
+
 def test_a_counter_follows_a_total() -> None:
     """A total that is kept elsewhere shows at every scrape; one that starts again adds up."""
     metrics = make()
