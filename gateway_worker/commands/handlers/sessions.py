@@ -1,10 +1,5 @@
 """The life of a session: create, restart, stop, logout, delete, and what one may ask of it."""
 
-import base64
-import io
-
-import segno
-
 from gateway_contracts import (
     Done,
     QrInfo,
@@ -23,6 +18,7 @@ from gateway_contracts.tenants import RESERVED, tenant_of
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs, Retry
 from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.pacing.plan import check_zones
+from gateway_worker.commands.qr_images import qr_image
 from gateway_worker.errors import (
     CapacityError,
     DependencyError,
@@ -135,15 +131,8 @@ async def get_qr(context: Context, command: SessionGetQr) -> Effect:
     """Tell the QR code that can be scanned now."""
     session = await context.manager.find(command.subject)
     qr = session.qr.current()
-    png = draw_png(qr.code) if command.data.png else None
+    png = await qr_image(qr.code) if command.data.png else None
     return Effect(result=QrInfo(code=qr.code, expires_at=qr.expires_at, png=png), session=session)
-
-
-def draw_png(code: str) -> str:
-    """Return a QR code as a PNG image in base64."""
-    image = io.BytesIO()
-    segno.make(code, error="l", boost_error=False).save(image, kind="png", scale=6, border=4)
-    return base64.b64encode(image.getvalue()).decode()
 
 
 HANDLERS: dict[str, Handler] = {
