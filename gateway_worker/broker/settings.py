@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from gateway_contracts import BackendTopology, Topology
 from gateway_contracts.amqp_urls import single_urls
 from gateway_contracts.topology import LONGEST_DAYS
+from gateway_worker.runtime.urls import ENCODED, has_torn_login
 
 
 class BrokerSettings(BaseModel):
@@ -52,7 +53,7 @@ class BrokerSettings(BaseModel):
         remembered_commands: How many settled commands are remembered to acknowledge them again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: SecretStr
     operator_url: SecretStr | None = None
@@ -83,8 +84,10 @@ class BrokerSettings(BaseModel):
     def _is_amqp(cls, url: SecretStr | None) -> SecretStr | None:
         if url is None:
             return None
-        if not all(_names_broker(each) for each in single_urls(url.get_secret_value())):
-            raise ValueError("not an AMQP URL: amqp://user:password@host:port/vhost is expected")
+        if not _names_brokers(url.get_secret_value()):
+            raise ValueError(
+                f"not an AMQP URL: amqp://user:password@host:port/vhost is expected{ENCODED}"
+            )
         return url
 
     @field_validator("backends")
@@ -140,6 +143,10 @@ class BrokerSettings(BaseModel):
         """Hosts, ports and virtual host without credentials, for messages."""
         parts = [urlsplit(url) for url in self.urls]
         return f"{','.join(map(_address, parts))}{parts[0].path or '/'}"
+
+
+def _names_brokers(url: str) -> bool:
+    return not has_torn_login(url) and all(map(_names_broker, single_urls(url)))
 
 
 def _names_broker(url: str) -> bool:

@@ -25,6 +25,7 @@ from gateway_contracts.tenants import is_tenant, name_within
 from gateway_worker.ctl.exit_codes import EXIT_FAILED, EXIT_NO_OUTCOME, EXIT_UNCERTAIN
 from gateway_worker.ctl.options import Connection
 from gateway_worker.ctl.output import as_json, complain, plain, say
+from gateway_worker.runtime.urls import ENCODED, has_torn_login
 
 Work = Callable[[GatewayClient], Coroutine[Any, Any, int]]
 """Does something with the gateway; returns the exit code."""
@@ -41,7 +42,8 @@ def _is_url(text: str) -> bool:
     """Whether a text says where a broker is, or several of its nodes."""
     try:
         parts = [urlsplit(url) for url in single_urls(text)]
-        return all(each.scheme in {"amqp", "amqps"} and each.port != 0 for each in parts)
+        are_brokers = all(each.scheme in {"amqp", "amqps"} and each.port != 0 for each in parts)
+        return are_brokers and not has_torn_login(text)
     except ValueError:
         return False
 
@@ -57,6 +59,7 @@ def connection_of(context: typer.Context) -> Connection:
     if not _is_url(connection.amqp_url):
         raise typer.BadParameter(
             "say where the broker is (amqp://… or amqps://…): --amqp-url, CTL_AMQP_URL or AMQP_URL"
+            f"{ENCODED}"
         )
     try:
         topology = Topology(prefix=connection.prefix)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from gateway_worker.media.fetching.permissions import Permissions, places
+from gateway_worker.runtime.urls import ENCODED, has_torn_login
 
 _MIB: Final = 1024 * 1024
 _MOST_BYTES: Final = 2 * 1024 * _MIB
@@ -105,8 +106,11 @@ class MediaSettings(BaseModel):
                 is_whole = parts.hostname and parts.port and parts.path in {"", "/"}
             except ValueError:
                 is_whole = False
-            if not is_whole or parts.scheme not in {"http", "https"}:
-                raise ValueError("not a proxy: http(s)://[user:password@]host:port is expected")
+            is_known = is_whole and parts.scheme in {"http", "https"}
+            if not is_known or has_torn_login(url.get_secret_value()):
+                raise ValueError(
+                    f"not a proxy: http(s)://[user:password@]host:port is expected{ENCODED}"
+                )
         return url
 
     @field_validator("cdn_url")

@@ -4,6 +4,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from gateway_worker.runtime.urls import ENCODED, has_torn_login
+
 
 class CacheSettings(BaseModel):
     """Settings of the cache. All times are in seconds.
@@ -31,14 +33,15 @@ class CacheSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_redis(cls, url: SecretStr) -> SecretStr:
-        expected = "not a Redis URL: redis://:password@host:port/database is expected"
+        expected = f"not a Redis URL: redis://:password@host:port/database is expected{ENCODED}"
         parts = urlsplit(url.get_secret_value())
         try:
             located = parts.path if parts.scheme == "unix" else parts.hostname
             _ = parts.port
         except ValueError:
             raise ValueError(expected) from None
-        if parts.scheme not in {"redis", "rediss", "unix"} or not located:
+        is_known = parts.scheme in {"redis", "rediss", "unix"}
+        if not is_known or not located or has_torn_login(url.get_secret_value()):
             raise ValueError(expected)
         return url
 

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from gateway_worker.runtime.urls import ENCODED, has_torn_login
 from gateway_worker.storage.db.url import DatabaseUrl
 
 _SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
@@ -28,7 +29,7 @@ class DatabaseSettings(BaseModel):
         recycle_seconds: Connections older than this are replaced when they are next taken.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: SecretStr
     pool_size: int = Field(6, ge=2, le=100)
@@ -44,12 +45,16 @@ class DatabaseSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        expected = "not a PostgreSQL URL: postgresql://user:password@host:port/database is expected"
+        expected = (
+            "not a PostgreSQL URL: postgresql://user:password@host:port/database is expected"
+            f"{ENCODED}"
+        )
         try:
             parts = DatabaseUrl.parse(url.get_secret_value())
         except ValueError:
             raise ValueError(expected) from None
-        if parts.scheme not in _SCHEMES or not parts.path.strip("/"):
+        is_complete = parts.scheme in _SCHEMES and parts.path.strip("/")
+        if not is_complete or has_torn_login(url.get_secret_value()):
             raise ValueError(expected)
         return url
 

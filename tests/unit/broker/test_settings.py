@@ -19,6 +19,7 @@ URL = "amqp://user:secret@broker:5673/vhost"
         {"url": "amqp://u:p@a,/vhost"},
         {"url": "amqp://u:p@a:5672,b:none/vhost"},
         {"url": "amqp://u:p#1@a/vhost"},
+        {"url": "amqp://u:12/secret@a/vhost"},
         {"prefix": ""},
         {"prefix": "amq.x"},
         {"prefetch": 0},

@@ -21,6 +21,7 @@ from gateway_worker.media.settings import MediaSettings
         {"egress_proxy": SecretStr("socks5://proxy:3128")},
         {"egress_proxy": SecretStr("http://proxy")},
         {"egress_proxy": SecretStr("http://proxy:3128/path")},
+        {"egress_proxy": SecretStr("http://u:12?34@proxy:3128")},
         {"max_image_bytes": 0},
         {"max_document_bytes": 2**31 + 1},
     ],

@@ -24,7 +24,14 @@ def test_the_address_has_no_credentials(url: str, address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:6379", "amqp://:secret@localhost", "redis://", "redis://:secret@localhost:x"],
+    [
+        "",
+        "localhost:6379",
+        "amqp://:secret@localhost",
+        "redis://",
+        "redis://:secret@localhost:x",
+        "redis://u:12/secret@localhost",
+    ],
 )
 def test_what_is_no_redis_url_is_refused_without_being_shown(url: str) -> None:
     """The message says what is expected."""

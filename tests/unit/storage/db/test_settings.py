@@ -35,7 +35,14 @@ def test_common_ways_to_write_it(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "db.example", "mysql://u:p@h/d", "postgresql://u:p@h", f"postgresql://u:{PASSWORD}@h/"],
+    [
+        "",
+        "db.example",
+        "mysql://u:p@h/d",
+        "postgresql://u:p@h",
+        f"postgresql://u:{PASSWORD}@h/",
+        f"postgresql://u:12/{PASSWORD}@h/d",
+    ],
 )
 def test_what_is_no_postgresql_url(url: str) -> None:
     """It is refused without being shown."""
