@@ -33,6 +33,7 @@ def _refused(metrics: Metrics) -> None:
 BAD: dict[str, Callable[[Metrics], object]] = {
     "GatewaySessionSilent": lambda metrics: metrics.silence_seconds.set(121),
     "GatewayFleetFull": lambda metrics: metrics.fleet_free_slots.set(0),
+    "GatewaySessionsStranded": lambda metrics: metrics.fleet_stranded.set(1),
     "GatewayLeaseFlapping": lambda metrics: metrics.lease_lapses.inc(2),
     "GatewayOutboxOld": lambda metrics: metrics.outbox_age_seconds.set(61),
     "GatewayDeadLettersGrow": lambda metrics: metrics.queue_depth.labels("wa.commands.dead").set(9),
