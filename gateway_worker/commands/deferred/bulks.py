@@ -9,7 +9,7 @@ loads them anew, and none is in two bulks.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ from gateway_worker.errors import (
     UnsupportedError,
 )
 from gateway_worker.media.objects import may_read, uploads_of
+from gateway_worker.media.places import SharedPlaces, owner_of
 from gateway_worker.runtime.clock import Clock
 from gateway_worker.sessions.changes import Change
 from gateway_worker.sessions.deferred import Bulk, BulkUpdate
@@ -55,6 +56,9 @@ _AT_ONCE: Final = 2_000
 """So many rows are written at a time."""
 _TURN_SECONDS: Final = 0.02
 """So long rows are checked before others have their turn."""
+_FILES_AT_ONCE: Final = 2
+"""So many files are read at a time, one of each tenant: everything else has its turn after each of
+them has had one, and each holds a batch of rows in memory."""
 _BEFORE: Final = {
     BulkState.RUNNING: frozenset({BulkState.PAUSED}),
     BulkState.PAUSED: frozenset({BulkState.RUNNING}),
@@ -142,6 +146,7 @@ class BulkCommands(Bulks):
         self._clock = clock
         self._features = features
         self._is_closed = is_closed
+        self._places = SharedPlaces(_FILES_AT_ONCE)
 
     async def create(self, session: Session, command: BulkCreate) -> Bulk | BulkCheck:
         """Store the rows of a bulk, or check them; see the port."""
@@ -150,9 +155,11 @@ class BulkCommands(Bulks):
         template = Template(data.content)
         template.check()
         if data.dry_run:
-            return await self._dry_run(command, template)
+            async with self._place(command):
+                return await self._dry_run(command, template)
         load = new_id()
-        found = await self._load(session, command, template, load)
+        async with self._place(command):
+            found = await self._load(session, command, template, load)
         if found.faulty:
             raise FaultyRowsError(
                 f"{found.faulty} of {found.rows} rows cannot be sent as they stand",
@@ -247,6 +254,12 @@ class BulkCommands(Bulks):
             raise MediaUnavailableError("there is no such object")
         if data.content is not None:
             check_kind(data.content.kind, self._features)
+
+    def _place(self, command: BulkCreate) -> AbstractAsyncContextManager[None]:
+        """Return what the rows of a bulk are read in: files are long, and take turns."""
+        if command.data.file is None:
+            return nullcontext()
+        return self._places.place(owner_of(command.subject))
 
     async def _dry_run(self, command: BulkCreate, template: Template) -> BulkCheck:
         found = _Found()
