@@ -13,12 +13,15 @@ from gateway_contracts import Exported, StoredMessage
 from gateway_worker.history.person import ids_of
 from gateway_worker.history.ports import HistoryStore, Place, StoredRow
 from gateway_worker.history.reading import History
+from gateway_worker.media.places import SharedPlaces, owner_of
 from gateway_worker.runtime.clock import Clock
 
 ROOT: Final = "exports/"
 """Below it every object has its session's id, and then a random name."""
 _PAGE: Final = 25
 """So many messages are in memory at a time; a stranger's may have some MiB."""
+_AT_ONCE: Final = 3
+"""So many are written at a time, of one tenant one less: each has two parts of its object, too."""
 _KEPT: Final = timedelta(days=7)
 _PRUNE_SECONDS: Final = 3600.0
 _TYPE: Final = "application/x-ndjson"
@@ -98,9 +101,10 @@ class Exporter:
         self._objects = objects
         self._clock = clock
         self._prune_at = 0.0
+        self._places = SharedPlaces(_AT_ONCE)
 
     async def export(self, session_id: str, contact: str, *, directory: Path | None) -> Exported:
-        """Write an export; returns where it is.
+        """Write an export when it is its turn; returns where it is.
 
         Args:
             session_id: Whose.
@@ -110,12 +114,13 @@ class Exporter:
         Raises:
             DependencyError: It is not written.
         """
-        ids = await ids_of(self._store, session_id, contact, directory=directory)
-        key = f"{ROOT}{session_id}/{secrets.token_hex(16)}.jsonl"
-        lines = _Lines()
-        size = await self._objects.write(
-            key, self._lines(session_id, ids, lines), content_type=_TYPE
-        )
+        async with self._places.place(owner_of(session_id)):
+            ids = await ids_of(self._store, session_id, contact, directory=directory)
+            key = f"{ROOT}{session_id}/{secrets.token_hex(16)}.jsonl"
+            lines = _Lines()
+            size = await self._objects.write(
+                key, self._lines(session_id, ids, lines), content_type=_TYPE
+            )
         seconds = int(_KEPT.total_seconds())
         expires_at = self._clock.now() + _KEPT
         url = await self._objects.presign_get(key, valid_seconds=seconds)

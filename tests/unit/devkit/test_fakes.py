@@ -25,6 +25,8 @@ NO_FAKES = {
     "FullSocket": "is full: nothing is sent by it",
     "Sent": "takes messages to other workers",
     "Sink": "settles what it is given by the real broker",
+    "SlowFiles": "has one row, which comes when the test says so",
+    "SlowObjects": "takes what is written when the test says so",
     "Spans": "notes which spans begin and end",
     "TricklingFiles": "go silent in the middle of a file",
     "ToldHosts": "keeps what it is told",
