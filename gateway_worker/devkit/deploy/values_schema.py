@@ -24,6 +24,16 @@ OWN_VALUES: Final = frozenset(
 )
 """Settings that the chart itself sets."""
 
+LIBRARIES: Final = (
+    "SSL_CERT_FILE",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+)
+"""Variables that are no settings of the worker's: libraries read them, and documents name them."""
+
 _TEXT: Final = {"type": "string"}
 _YES_NO: Final = {"type": "boolean"}
 _COUNT: Final = {"type": "integer", "minimum": 1}
@@ -71,7 +81,12 @@ def _product() -> dict[str, Any]:
         "drainSeconds": {"type": "number", "exclusiveMinimum": 0},
         "terminationMarginSeconds": {"type": "integer", "minimum": int(TAIL_SECONDS) + 1},
         "environment": {"enum": ["development", "test", "staging", "production"]},
-        "settings": _closed({name: {"type": ["string", "number", "boolean"]} for name in public}),
+        "settings": _closed(
+            {
+                **{name: {"type": ["string", "number", "boolean"]} for name in public},
+                **dict.fromkeys(LIBRARIES, _TEXT),
+            }
+        ),
         "secrets": _closed(
             {
                 "name": _TEXT,

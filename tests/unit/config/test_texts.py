@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway_worker.config.variables import BY_NAME
+from gateway_worker.devkit.deploy.values_schema import LIBRARIES
 
 CHECKOUT = Path(__file__).parents[3]
 NAMES = (
@@ -23,14 +24,7 @@ TEXTS = sorted(
         (CHECKOUT / "deploy").rglob("*.md"),
     )
 )
-OTHERS = {
-    "CAP_SYS_PTRACE",
-    "CTL_AMQP_URL",
-    "HTTPS_PROXY",
-    "OTEL_EXPORTER_OTLP_CERTIFICATE",
-    "SECRETS_DIR",
-    "SSL_CERT_FILE",
-}
+OTHERS = {"CAP_SYS_PTRACE", "CTL_AMQP_URL", "SECRETS_DIR", *LIBRARIES}
 """Of the system, of libraries, and of what is no worker."""
 
 

@@ -10,6 +10,7 @@ from gateway_worker.config import load_settings
 from gateway_worker.config.variables import BY_NAME
 from gateway_worker.devkit.deploy import chart
 from gateway_worker.devkit.deploy.tools import CHECKOUT
+from gateway_worker.devkit.deploy.values_schema import LIBRARIES
 from gateway_worker.health.server import PATHS
 from gateway_worker.metrics import make_metrics
 from gateway_worker.runtime.budget import TAIL_SECONDS
@@ -73,10 +74,21 @@ def test_there_are_three_ways_to_fill_it_in() -> None:
 
 @every_way
 def test_every_variable_is_one_of_the_workers(values: Path) -> None:
-    """A name that the worker does not know would do nothing."""
+    """Or one that a library reads: a name that nobody knows would do nothing."""
     for each in pods(values):
-        names = environment(each["containers"][0]).keys() - {"SECRETS_DIR"}
+        names = environment(each["containers"][0]).keys() - {"SECRETS_DIR", *LIBRARIES}
         assert names <= BY_NAME.keys()
+
+
+def test_what_libraries_read_is_what_the_documents_name() -> None:
+    """How services are reached over TLS holds on Kubernetes, too."""
+    security = (CHECKOUT / ".github/SECURITY.md").read_text()
+    named = [name.replace("OTEL_EXPORTER_OTLP_CLIENT_", "…_CLIENT_") for name in LIBRARIES]
+
+    assert [name for name in named if f"`{name}`" not in security] == []
+    assert environment(container(PRODUCTION))["OTEL_EXPORTER_OTLP_CERTIFICATE"].startswith(
+        volume_path(PRODUCTION, "certificates")
+    )
 
 
 @every_way
