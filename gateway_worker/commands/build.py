@@ -1,6 +1,6 @@
 """Joins the way of a command: entered in the inbox, scheduled, executed, forwarded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway_worker.analytics.counters import CounterReading
 from gateway_worker.commands.attempts import Attempts, RetryPolicy
@@ -115,6 +115,23 @@ class CommandLimits:
     bulks_at_once: int = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What more than one part of them has."""
+
+    ports: CommandPorts
+    worker_id: str
+    manager: SessionManager
+    clock: Clock
+    features: frozenset[Feature]
+    limits: CommandLimits
+    inbox: Inbox
+    attempts: Attempts
+    ends: CommandEnds
+    checks: NumberChecks = field(default_factory=NumberChecks)
+    purging: Purging = field(default_factory=Purging)
+
+
 def build_commands(
     ports: CommandPorts,
     *,
@@ -136,36 +153,35 @@ def build_commands(
         retry_policy: How often and how late a command is tried again.
         limits: Times and numbers.
     """
-    limits = limits or CommandLimits()
     inbox = Inbox(store=ports.entries)
-    attempts = Attempts(
+    shared = _Shared(
+        ports=ports,
         worker_id=worker_id,
         manager=manager,
-        inbox=inbox,
-        postponer=ports.postponer,
         clock=clock,
-        retry_policy=retry_policy,
-    )
-    ends = CommandEnds(
-        worker_id=worker_id,
-        manager=manager,
-        recorder=ports.recorder,
         features=features,
-        observe=ports.observe,
+        limits=limits or CommandLimits(),
+        inbox=inbox,
+        attempts=Attempts(
+            worker_id=worker_id,
+            manager=manager,
+            inbox=inbox,
+            postponer=ports.postponer,
+            clock=clock,
+            retry_policy=retry_policy,
+        ),
+        ends=CommandEnds(
+            worker_id=worker_id,
+            manager=manager,
+            recorder=ports.recorder,
+            features=features,
+            observe=ports.observe,
+        ),
     )
     feeder = Feeder(
         worker_id=worker_id, registry=manager.registry, store=ports.deferred, clock=clock
     )
-    checks = NumberChecks()
-    bulk_feeder = BulkFeeder(
-        worker_id=worker_id,
-        registry=manager.registry,
-        store=ports.bulks,
-        files=ports.bulk_files,
-        checks=checks,
-        clock=clock,
-        pacer=ports.pacer,
-    )
+    bulk_feeder = _bulk_feeder(shared)
     deferred = DeferredCommands(
         worker_id=worker_id,
         store=ports.deferred,
@@ -174,10 +190,31 @@ def build_commands(
         schedule=feeder,
         inbox=inbox,
     )
-    purging = Purging()
-    slots = DeferredSlots(slots=limits.bulks_at_once)
-    context = Context(
-        manager=manager,
+    context = _context(shared, deferred, bulk_feeder)
+    dispatcher = _dispatcher(shared, context, deferred, feeder)
+    shared.purging.serve(dispatcher.call_off)
+    manager.departures.when_left(dispatcher.flush)
+    feeder.feeds(dispatcher.accept)
+    bulk_feeder.feeds(dispatcher.accept)
+    return Commands(inbox=inbox, dispatcher=dispatcher, feeder=feeder, bulk_feeder=bulk_feeder)
+
+
+def _bulk_feeder(shared: _Shared) -> BulkFeeder:
+    return BulkFeeder(
+        worker_id=shared.worker_id,
+        registry=shared.manager.registry,
+        store=shared.ports.bulks,
+        files=shared.ports.bulk_files,
+        checks=shared.checks,
+        clock=shared.clock,
+        pacer=shared.ports.pacer,
+    )
+
+
+def _context(shared: _Shared, deferred: DeferredCommands, bulk_feeder: BulkFeeder) -> Context:
+    ports = shared.ports
+    return Context(
+        manager=shared.manager,
         messages=ports.messages,
         replays=ports.replays,
         media=ports.media,
@@ -190,49 +227,52 @@ def build_commands(
             store=ports.bulks,
             feeder=bulk_feeder,
             files=ports.bulk_files,
-            clock=clock,
-            features=features,
+            clock=shared.clock,
+            features=shared.features,
             is_closed=deferred.is_closed,
         ),
         pictures=ports.pictures,
-        checks=checks,
+        checks=shared.checks,
         pacer=ports.pacer,
-        purging=purging,
+        purging=shared.purging,
         catalog=ports.catalog,
         log_levels=ports.log_levels,
-        features=features,
+        features=shared.features,
     )
-    dispatcher = Dispatcher(
-        worker_id=worker_id,
-        manager=manager,
+
+
+def _dispatcher(
+    shared: _Shared, context: Context, deferred: DeferredCommands, feeder: Feeder
+) -> Dispatcher:
+    attempts, ends, limits = shared.attempts, shared.ends, shared.limits
+    return Dispatcher(
+        worker_id=shared.worker_id,
+        manager=shared.manager,
         executors=Executors(
-            executor=Executor(context=context, attempts=attempts, ends=ends, tracing=ports.tracing),
+            executor=Executor(
+                context=context, attempts=attempts, ends=ends, tracing=shared.ports.tracing
+            ),
             stranded=StrandedExecutor(
-                worker_id=worker_id,
+                worker_id=shared.worker_id,
                 context=context,
                 attempts=attempts,
                 ends=ends,
                 deferred=deferred,
             ),
             acceptance=Acceptance(
-                manager=manager,
+                manager=shared.manager,
                 attempts=attempts,
                 ends=ends,
-                clock=clock,
+                clock=shared.clock,
                 is_closed=deferred.is_closed,
                 on_accepted=feeder.expect,
             ),
-            log_levels=ports.log_levels,
+            log_levels=shared.ports.log_levels,
         ),
         ends=ends,
-        forwarder=Forwarder(publisher=ports.forwarder),
-        slots=slots,
+        forwarder=Forwarder(publisher=shared.ports.forwarder),
+        slots=DeferredSlots(slots=limits.bulks_at_once),
         hold_seconds=limits.hold_seconds,
         room_seconds=limits.room_seconds,
         tenant_turns=None if limits.shares is None else TenantTurns(limits.shares),
     )
-    purging.serve(dispatcher.call_off)
-    manager.departures.when_left(dispatcher.flush)
-    feeder.feeds(dispatcher.accept)
-    bulk_feeder.feeds(dispatcher.accept)
-    return Commands(inbox=inbox, dispatcher=dispatcher, feeder=feeder, bulk_feeder=bulk_feeder)

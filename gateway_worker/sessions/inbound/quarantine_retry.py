@@ -113,7 +113,7 @@ class QuarantineRetries:
 
     Args:
         sessions: Those that are here now.
-        refused: Counts those that are refused.
+        quarantined: Counts those that are refused.
         initial_seconds: How long the first retry waits.
         maximum_seconds: How long a later one waits at most.
 
