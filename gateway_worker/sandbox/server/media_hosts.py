@@ -35,6 +35,9 @@ DOMAIN: Final = ".whatsapp.net"
 
 PIECES_PER_SECOND: Final = 10
 """Of a download that a rule slows down."""
+WRITTEN_BYTES: Final = 1 << 20
+"""Of an upload so much is hashed and written at a time, outside of the event loop, which has every
+device's messages to pass on meanwhile."""
 
 _UPLOADED: Final = re.compile(r"/(?:mms|newsletter)/(?P<type>[a-z-]+)/(?P<hash>[\w-]+)={0,2}")
 _BAD_REQUEST, _NOT_FOUND, _NOT_ALLOWED, _LENGTH_REQUIRED = 400, 404, 405, 411
@@ -167,13 +170,36 @@ def _check(upload: Upload, sha256: bytes) -> None:
 
 async def _receive(request: web.BaseRequest, upload: Upload, fault: MediaFault) -> None:
     cut_at = (request.content_length or 0) // 2 if isinstance(fault.effect, Cut) else None
+    received, written = 0, 0
+    waiting: list[bytes] = []
     async for piece in request.content.iter_any():
-        upload.write(piece)
-        if cut_at is not None and upload.size >= cut_at:
+        received += len(piece)
+        waiting.append(piece)
+        if received - written >= WRITTEN_BYTES:
+            await _write_aside(upload, waiting)
+            waiting, written = [], received
+        if cut_at is not None and received >= cut_at:
             _cut(request)
         if fault.bytes_per_second:
             await asyncio.sleep(len(piece) / fault.bytes_per_second)
+    _write(upload, waiting)
     upload.close()
+
+
+def _write(upload: Upload, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        upload.write(piece)
+
+
+async def _write_aside(upload: Upload, pieces: list[bytes]) -> None:
+    """Write in a thread; to the end even if that is cancelled, for then the file is closed."""
+    writing = asyncio.ensure_future(asyncio.to_thread(_write, upload, pieces))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait((writing,))
+        writing.exception()  # nobody asks for it any more
+        raise
 
 
 async def _paced(body: Body, start: int, stop: int, fault: MediaFault) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import ssl
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -15,7 +16,7 @@ import pytest
 from yarl import URL
 
 from gateway_worker.sandbox.phones.phone import Phone
-from gateway_worker.sandbox.server.media_hosts import HOST
+from gateway_worker.sandbox.server.media_hosts import HOST, WRITTEN_BYTES
 from gateway_worker.sandbox.server.server import WireServer
 from gateway_worker.sandbox.service.fault_rules import (
     Corrupt,
@@ -56,7 +57,12 @@ class Hosts:
     auth: str
 
     async def put(
-        self, data: bytes = DATA, *, auth: str | None = None, claimed: str = HASH, **options: Any
+        self,
+        data: bytes | BytesIO = DATA,
+        *,
+        auth: str | None = None,
+        claimed: str = HASH,
+        **options: Any,
     ) -> tuple[int, str]:
         """Upload; returns status and direct path."""
         url = f"https://{HOST}/mms/document/{claimed}"
@@ -112,6 +118,21 @@ async def test_what_is_uploaded_can_be_downloaded(hosts: Hosts) -> None:
     assert answer.headers["content-length"] == str(SIZE)
     again = await hosts.stored()
     assert again.partition("?")[0] == path.partition("?")[0]
+
+
+async def test_a_large_upload_is_written_while_it_comes(hosts: Hosts) -> None:
+    """In several pieces; one that is cut among them is not there, and can come again."""
+    data = os.urandom(3 * WRITTEN_BYTES + 5)
+    claimed = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode()
+    hosts.rule(Point.MEDIA_PUT, Cut())
+    with pytest.raises(PROBLEMS):
+        await hosts.put(BytesIO(data), claimed=claimed)
+    assert len(hosts.service.media.store) == 0
+
+    status, path = await hosts.put(BytesIO(data), claimed=claimed)
+
+    assert status == 200
+    assert (await hosts.get(path))[1] == data
 
 
 @pytest.mark.parametrize(
