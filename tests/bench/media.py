@@ -49,6 +49,8 @@ from tests.bench.priority import STORE, put_last
 from tests.bench.raw import SENDER, start_ring
 
 ROUNDS: Final = 3
+BESIDE: Final = 6
+"""So many documents texts go beside in each round: one lasts for some ten of them."""
 AFTER_SECONDS: Final = 60.0
 """So long after the last upload the host's memory is looked at again."""
 STEPS: Final = ("queue", "inbox", "execute", "library", "commit")
@@ -106,12 +108,13 @@ async def _measure_out(bench: Bench) -> dict[str, Any]:
     upload = await _uploaded(bench, sender, document)
     await _warm_up(bench, sender)
     memory = Memory()
-    await watched(harness, memory, _several(bench, sender, upload))
+    await watched(harness, memory, _several(bench, sender, upload, count=ROUNDS))
     rounds = await _rounds(bench, sender, document, upload)
     alone, beside = Texts(), Texts()
     for _ in range(ROUNDS):  # in turn: what slows the machine for a while slows both
         await _texts(bench, alone, sender, third, until=asyncio.sleep(ALONE_SECONDS))
-        await _texts(bench, beside, sender, third, until=_several(bench, sender, upload))
+        documents = _several(bench, sender, upload, count=BESIDE)
+        await _texts(bench, beside, sender, third, until=documents)
     await asyncio.sleep(AFTER_SECONDS)
     return {
         "seconds": round(statistics.median(ours for _, ours in rounds), 2),
@@ -193,9 +196,9 @@ async def _send(bench: Bench, account: Account, media_id: str) -> None:
     await _succeed(bench, account, MessageSendData(to=_READER, content=content))
 
 
-async def _several(bench: Bench, account: Account, media_id: str) -> None:
-    """Send the document so often that many texts go beside it."""
-    for _ in range(ROUNDS):
+async def _several(bench: Bench, account: Account, media_id: str, *, count: int) -> None:
+    """Send the document some times, one after the other."""
+    for _ in range(count):
         await _send(bench, account, media_id)
 
 
