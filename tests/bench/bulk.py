@@ -52,7 +52,7 @@ WORKERS: Final = ("bulk-0", "bulk-1")
 LEASE_SECONDS: Final = 6.0
 FILE_ROWS: Final = 100_000
 _IN_COMMAND: Final = 1_000
-_PROBES: Final = 60
+_PROBES: Final = 160
 _PROBE_SECONDS: Final = 0.25
 _INBOUND_PER_SECOND: Final = 50.0
 _INBOUND_SECONDS: Final = 15.0
@@ -176,10 +176,14 @@ async def measure_bulk(
         return figures
 
     async with _company(sessions) as company:
+        await _probe(company, len(company.senders), pause_seconds=0.0)  # there are keys to fetch
         say("interactive sends without a bulk")
-        alone = await _probe(company)
-        say("50 inbound messages a second, and sends, beside bulks")
-        beside = told(await _beside(company, alone))
+        alone = await _probe(company, _PROBES // 2)
+        say("sends, and 50 inbound messages a second, beside bulks")
+        during = await _beside(company)
+        say("interactive sends without a bulk once more")
+        alone += await _probe(company, _PROBES // 2)
+        beside = told(_compared(alone, during))
         say(f"a file of {FILE_ROWS} rows")
         file = told(await _file(company))
         say(f"{rows} rows over {sessions} sessions, with {kills} kills")
@@ -250,10 +254,12 @@ async def _link(company: Company, sessions: int) -> list[Sender]:
     return senders
 
 
-async def _probe(company: Company) -> list[float]:
+async def _probe(
+    company: Company, count: int, *, pause_seconds: float = _PROBE_SECONDS
+) -> list[float]:
     """Return how many seconds sends took that somebody waits for, now and then one."""
     took = []
-    for number in range(_PROBES):
+    for number in range(count):
         sender = company.senders[number % len(company.senders)]
         command = MessageSend(
             source=company.backend.source,
@@ -265,16 +271,34 @@ async def _probe(company: Company) -> list[float]:
         if not isinstance(outcome, CommandSucceeded):
             raise TypeError(f"a send has failed: {outcome.data.error.code}")
         took.append(time.monotonic() - started)
-        await asyncio.sleep(_PROBE_SECONDS)
-    return took[len(company.senders) :]  # the first of each session has keys to fetch
+        await asyncio.sleep(pause_seconds)
+    return took
 
 
-async def _beside(company: Company, alone: Sequence[float]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What went on beside bulks.
+
+    Attributes:
+        sends: How many seconds each send took.
+        inbound: How many seconds after a phone had written it each message was told.
+        rows_per_second: How fast the bulks were beside the sends.
+    """
+
+    sends: Sequence[float]
+    inbound: Sequence[float]
+    rows_per_second: float
+
+
+async def _beside(company: Company) -> Beside:
     begun = {
         sender.session_id: (await company.begin(sender, _IN_COMMAND, name="beside"))[0]
         for sender in company.senders
     }
-    during = await _probe(company)
+    await _probe(company, len(company.senders))  # rows have keys to fetch, too
+    started, before = time.monotonic(), len(company.seen.states)
+    sends = await _probe(company, _PROBES)
+    rows_per_second = (len(company.seen.states) - before) / (time.monotonic() - started)
     sender = company.senders[0]
     count = int(_INBOUND_PER_SECOND * _INBOUND_SECONDS)
     written: dict[str, float] = {}
@@ -294,14 +318,23 @@ async def _beside(company: Company, alone: Sequence[float]) -> dict[str, Any]:
         )
         await company.backend.request(command, seconds=120)
     await company.until_over(list(begun.values()))
-    before, beside = percentiles(alone), percentiles(during)
+    return Beside(sends=sends, inbound=lags, rows_per_second=rows_per_second)
+
+
+def _compared(alone: Sequence[float], beside: Beside) -> dict[str, Any]:
+    before, during = percentiles(alone), percentiles(beside.sends)
     return {
         "interactive": {
             "alone": before,
-            "during": beside,
-            "p95_ratio": round(beside["p95"] / before["p95"], 2),
+            "during": during,
+            "p95_ratio": round(during["p95"] / before["p95"], 2),
+            "rows_per_s": round(beside.rows_per_second, 1),
         },
-        "inbound": {**percentiles(lags), "longest": round(max(lags) * 1000, 1), "messages": count},
+        "inbound": {
+            **percentiles(beside.inbound),
+            "longest": round(max(beside.inbound) * 1000, 1),
+            "messages": len(beside.inbound),
+        },
     }
 
 
