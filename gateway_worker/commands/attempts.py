@@ -86,6 +86,10 @@ class Aside(Protocol):
         """Wait for something, or for so long, and return when it is this command's turn again."""
         ...
 
+    def conclude(self) -> None:
+        """Note that the command has had its effect, and only its end is to be written."""
+        ...
+
 
 class PostponedError(Exception):
     """The command comes again after a while; it has been put into a delay queue."""

@@ -94,6 +94,10 @@ class _Bounded:
         left = max(0.0, self._ends_at - time.monotonic())
         await self._turn.aside(waiting, seconds=shortest(left, seconds), passing=passing)
 
+    def conclude(self) -> None:
+        """Note that only the command's end is to be written."""
+        self._turn.conclude()
+
 
 class Alone:
     """A turn of which nobody waits for the end."""
@@ -109,3 +113,6 @@ class Alone:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await waiting
+
+    def conclude(self) -> None:
+        """Nobody waits for that."""

@@ -117,6 +117,7 @@ class Executor:
         turn: Aside | None,
     ) -> bool:
         stopwatch.lap("queue")
+        turn = turn or Alone()
         prepare = HANDLERS[command.type].prepare
         context = self._context
         if delivery.deferred is not None:
@@ -127,7 +128,7 @@ class Executor:
                 command,
                 arrived=arrived,
                 stopwatch=stopwatch,
-                turn=turn or Alone(),
+                turn=turn,
                 preparing=preparing,
             )
             run.is_deferred = delivery.deferred is not None
@@ -144,6 +145,7 @@ class Executor:
             await preparing.close()
         if end is None:
             return False
+        turn.conclude()
         try:
             committed = await self._ends.commit(delivery, command, end, stopwatch)
         except TransferRefusedError as refused:

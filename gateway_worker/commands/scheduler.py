@@ -62,6 +62,13 @@ class Turn(Generic[Item]):
             self._key, self._ticket, waiting, seconds=seconds, passing=passing
         )
 
+    def conclude(self) -> None:
+        """Note that this one has had its effect: only its end is to be written.
+
+        If it was put off, sends that somebody waits for begin meanwhile.
+        """
+        self._scheduler.conclude(self._key, self._ticket)
+
 
 class Scheduler(Generic[Item]):
     """The lanes of all sessions. There is no lock: the order of `post` is the order of places.
@@ -211,6 +218,7 @@ class Scheduler(Generic[Item]):
     ) -> None:
         """See `Turn.aside`."""
         ticket.phase, ticket.passing = Phase.WAITING, passing
+        ticket.is_concluding = False  # it begins anew
         self._give_back_slot(ticket)
         self._pump(key)
         work = ticket.waits_for = asyncio.ensure_future(waiting)
@@ -234,6 +242,12 @@ class Scheduler(Generic[Item]):
             raise CalledOffError
         if not work.cancelled():
             work.result()
+
+    def conclude(self, key: str, ticket: Ticket[Item]) -> None:
+        """See `Turn.conclude`."""
+        if ticket.lane is Lane.DEFERRED:
+            ticket.is_concluding = True
+            self._pump(key)
 
     async def _go_on(self, key: str, ticket: Ticket[Item]) -> None:
         ticket.phase, ticket.passing = Phase.READY, Passing.NOBODY

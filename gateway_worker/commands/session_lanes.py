@@ -10,9 +10,10 @@ holds among lanes is this:
   never runs at the same time as a send;
 - a send that was put off (`DEFERRED`) begins when no other send may begin, and none runs; of those
   that prepare themselves it overtakes what is of another order. So the sends that somebody waits
-  for overtake all of these but the one that runs. It ages: after `MOST_OVERTAKING` of them it goes
-  before the next one, so that a conversation that never pauses does not starve it. Over all
-  sessions only a few run at a time (`deferred_slots`), unless they have aged;
+  for overtake all of these but the one that runs, and that one only until it has had its effect:
+  they begin while its end is written (`Ticket.is_concluding`). It ages: after `MOST_OVERTAKING` of
+  them it goes before the next one, so that a conversation that never pauses does not starve it.
+  Over all sessions only a few run at a time (`deferred_slots`), unless they have aged;
 - a look-up (`LOOKUPS`) overtakes all but an earlier life cycle command that runs or can run;
 - a query (`QUERIES`) does the same, and asks WhatsApp, so that look-ups do not wait for it;
 - a gesture (`GESTURES`) does the same, and is worth little when it comes late, so that it waits for
@@ -36,7 +37,7 @@ from gateway_worker.commands.lanes import Lane, Order, Passing
 Item = TypeVar("Item")
 
 _SENDING = (Lane.SENDS, Lane.DEFERRED)
-"""Of these only one item runs at a time."""
+"""Of these only one item runs at a time, and beside it a deferred one that concludes at most."""
 
 
 class Phase(IntEnum):
@@ -65,6 +66,7 @@ class Ticket(Generic[Item]):
         waits_for: What it waits for.
         go_on: Set when it may go on after it has waited; few ever do.
         is_called_off: Whether it is to come to its end instead.
+        is_concluding: Whether a deferred send has had its effect, and only its end is written.
         slot: Its slot, of a deferred send that runs.
     """
 
@@ -78,6 +80,7 @@ class Ticket(Generic[Item]):
     task: "asyncio.Task[None] | None" = None
     waits_for: "asyncio.Future[object] | None" = None
     is_called_off: bool = False
+    is_concluding: bool = False
     slot: Slot | None = None
 
 
@@ -132,6 +135,14 @@ class SessionLanes(Generic[Item]):
         """Whether an item of one of these lanes runs."""
         return any(ticket.phase is Phase.RUNNING for lane in lanes for ticket in self.begun[lane])
 
+    @property
+    def _holds_up_sends(self) -> bool:
+        """Whether a deferred send runs that has not had its effect."""
+        return any(
+            ticket.phase is Phase.RUNNING and not ticket.is_concluding
+            for ticket in self.begun[Lane.DEFERRED]
+        )
+
     def has_unfinished(self, lane: Lane, *, before: int) -> bool:
         """Whether an item of a lane that came earlier has not ended."""
         queued = self.queued[lane]
@@ -169,7 +180,7 @@ class SessionLanes(Generic[Item]):
         """Whether no command of the session's life is in a send's or a replay's way."""
         if ticket.lane in _SENDING and self.is_running(Lane.LIFECYCLE):
             return False
-        if ticket.lane is Lane.SENDS and self.is_running(Lane.DEFERRED):
+        if ticket.lane is Lane.SENDS and self._holds_up_sends:
             return False
         return not self.has_unfinished(Lane.LIFECYCLE, before=ticket.number)
 
@@ -203,7 +214,9 @@ class SessionLanes(Generic[Item]):
 
     def may_go_on(self, ticket: Ticket[Item]) -> bool:
         """Whether an item that has waited may run again."""
-        if ticket.lane is Lane.LIFECYCLE or ticket.lane in _SENDING:
+        if ticket.lane is Lane.SENDS:
+            return not (self.is_running(Lane.LIFECYCLE, Lane.SENDS) or self._holds_up_sends)
+        if ticket.lane in (Lane.LIFECYCLE, Lane.DEFERRED):
             return not self.is_running(Lane.LIFECYCLE, *_SENDING)
         return True
 

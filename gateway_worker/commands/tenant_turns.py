@@ -131,6 +131,10 @@ class Seat(Aside):
                 self._slots.take_anyway(self._tenant)
                 self._has_slot = True
 
+    def conclude(self) -> None:
+        """Let those of its session begin that need not wait until its end is written."""
+        self._turn.conclude()
+
     def leave(self) -> None:
         """Let another one have the slot. Idempotent."""
         if self._has_slot and self._slots is not None:

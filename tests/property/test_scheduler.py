@@ -1,12 +1,14 @@
 """Which of a session's commands runs when, against what is promised of their order.
 
-Items of all lanes come in any order; those that run end, step aside and go on as it pleases the
-example. After every step: what runs may run at the same time, nobody who must wait has overtaken,
-and whoever need not wait for anything runs. Sends have an order of their own, or one among all.
+Items of all lanes come in any order; those that run conclude, end, step aside and go on as it
+pleases the example. After every step: what runs may run at the same time, nobody who must wait has
+overtaken, and whoever need not wait for anything runs. Sends have an order of their own, or one
+among all.
 """
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -20,6 +22,7 @@ PATIENCE = 2
 BEGUN = (Phase.RUNNING, Phase.WAITING, Phase.READY)
 lanes = st.sampled_from([*Lane, Lane.SENDS, Lane.SENDS, Lane.DEFERRED])
 SENDING = (Lane.SENDS, Lane.DEFERRED)
+CONCLUDES: Final = "concludes"
 ORDERS = {
     "any": None,
     "number 1": Order(marks=frozenset({"1", "n"}), waits_for=frozenset({"1", "l"})),
@@ -48,7 +51,7 @@ class Item:
     number: int
     lane: Lane
     order: str = "any"
-    steps: "asyncio.Queue[Passing | None]" = field(default_factory=asyncio.Queue)
+    steps: "asyncio.Queue[Passing | str | None]" = field(default_factory=asyncio.Queue)
     lets: Passing | None = None
     wakes: asyncio.Event = field(default_factory=asyncio.Event)
     ticket: "Ticket[Item] | None" = None
@@ -58,6 +61,12 @@ class Item:
         """How far it has come."""
         assert self.ticket is not None
         return self.ticket.phase
+
+    @property
+    def is_concluding(self) -> bool:
+        """Whether it runs, was put off, and holds up no other send any more."""
+        assert self.ticket is not None
+        return self.phase is Phase.RUNNING and self.ticket.is_concluding
 
     @property
     def lets_other_orders_pass(self) -> bool:
@@ -99,10 +108,13 @@ class OrderOfCommands(RuleBasedStateMachine):
                 others = [one for one in others if one.phase is not Phase.QUEUED]
             self.urgent += [one for one in others if not self.lets_deferred(one, item)]
             self.overtaking = 0
-        while (passing := await item.steps.get()) is not None:
-            item.lets = passing
+        while (step := await item.steps.get()) is not None:
+            if not isinstance(step, Passing):
+                turn.conclude()
+                continue
+            item.lets = step
             item.wakes.clear()
-            await turn.aside(item.wakes.wait(), passing=passing)
+            await turn.aside(item.wakes.wait(), passing=step)
             if item.lane is Lane.DEFERRED:
                 self.overtaking = 0
         self.ended.append(item)
@@ -148,9 +160,12 @@ class OrderOfCommands(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: self.those(Phase.RUNNING))
-    @rule(data=st.data(), step=st.sampled_from((None, None, *Passing, Passing.OTHER_ORDERS)))
-    def steps(self, data: st.DataObject, step: Passing | None) -> None:
-        """Something that runs ends or steps aside."""
+    @rule(
+        data=st.data(),
+        step=st.sampled_from((None, None, *Passing, Passing.OTHER_ORDERS, CONCLUDES, CONCLUDES)),
+    )
+    def steps(self, data: st.DataObject, step: Passing | str | None) -> None:
+        """Something that runs concludes, ends or steps aside."""
         data.draw(st.sampled_from(self.those(Phase.RUNNING))).steps.put_nowait(step)
         self.settle()
 
@@ -209,6 +224,16 @@ class OrderOfCommands(RuleBasedStateMachine):
         """Return what runs in some lanes."""
         return [item for item in self.those(Phase.RUNNING) if item.lane in lanes]
 
+    def holds_up_sends(self) -> bool:
+        """Whether something runs beside which no send may."""
+        running = self.running(Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE)
+        return any(not item.is_concluding for item in running)
+
+    def a_deferred_send_goes_first(self) -> bool:
+        """Whether one that has aged is to go on as soon as nothing runs."""
+        ready = [item for item in self.those(Phase.READY) if item.lane is Lane.DEFERRED]
+        return bool(ready) and self.overtaking >= PATIENCE
+
     @invariant()
     def a_send_overtakes_nothing_of_its_order(self) -> None:
         """Neither an earlier send of it nor an earlier command of the session's life."""
@@ -241,8 +266,8 @@ class OrderOfCommands(RuleBasedStateMachine):
 
     @invariant()
     def a_send_that_may_run_runs(self) -> None:
-        """Also past what prepares itself, and when it goes on."""
-        if self.running(Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE):
+        """Also past what prepares itself or concludes, and when it goes on."""
+        if self.holds_up_sends() or self.a_deferred_send_goes_first():
             return
         sends = [item for item in self.those(*BEGUN) if item.lane is Lane.SENDS]
         assert all(item.phase is Phase.WAITING for item in sends)
@@ -267,7 +292,10 @@ class OrderOfCommands(RuleBasedStateMachine):
         """One of both at most, and one of each kind at most."""
         running = [item.lane for item in self.those(Phase.RUNNING)]
         exclusive = (Lane.SENDS, Lane.DEFERRED, Lane.LIFECYCLE)
-        assert sum(map(running.count, exclusive)) <= 1
+        concluding = [item for item in self.running(Lane.DEFERRED) if item.is_concluding]
+        assert sum(map(running.count, exclusive)) - len(concluding) <= 1
+        assert not (concluding and Lane.LIFECYCLE in running)
+        assert running.count(Lane.DEFERRED) <= 1
         assert running.count(Lane.REPLAYS) <= 1
         assert running.count(Lane.PEERS) <= 1
 

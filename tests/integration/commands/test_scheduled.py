@@ -259,6 +259,33 @@ async def test_a_killed_workers_rows_are_the_next_ones(
     assert await value(database, ends) == 3
 
 
+@pytest.mark.usefixtures("station")
+async def test_a_send_begins_while_the_end_of_a_scheduled_one_is_written(
+    backend: Backend, database: Database
+) -> None:
+    """It has had its effect, if any; the outcome of the send is told after that one's."""
+    scheduled = at(LATER)
+    await accepted(backend, scheduled)
+    data = scheduled.data.model_copy(update={"scheduled_at": None})
+    send = MessageSend(source=SOURCE, subject="a", data=data)
+
+    async def has_begun(count: int) -> bool:
+        begun = "SELECT count(*) FROM commands WHERE state = 'executing'"
+        return bool(await value(database, begun) == count)
+
+    async with database.transaction("keeping ends from being written") as other:
+        await other.execute("LOCK TABLE outbox IN SHARE MODE")
+        async with database.transaction("letting time pass") as connection:
+            await connection.execute("UPDATE deferred SET due_at = now()")
+        await eventually(lambda: has_begun(1), reason="the scheduled one has begun")
+        await backend.publish(send)
+        await eventually(lambda: has_begun(2), reason="the send has begun, too")
+
+    await backend.outcome(send.id)
+    ends = [event.correlationid for event in backend.events_of("a")]
+    assert ends[-2:] == [scheduled.id, send.id]
+
+
 async def test_what_cannot_be_read_holds_up_nothing(
     station: Station, backend: Backend, database: Database
 ) -> None:

@@ -15,15 +15,20 @@ class Worker:
     """Runs what it is given, until each is let go; says what has begun."""
 
     def __init__(self, slots: DeferredSlots) -> None:
+        self.slots = slots
         self.scheduler: Scheduler[str] = Scheduler(handle=self.handle, slots=slots)
         self.began: list[str] = []
         self.running: dict[str, asyncio.Event] = {}
         self.asides: dict[str, asyncio.Event] = {}
+        self.effects: dict[str, asyncio.Event] = {}
 
     async def handle(self, _key: str, item: str, turn: Turn[str]) -> None:
         """Run until it is let go, and then wait aside if that was asked for."""
         self.began.append(item)
         self.running[item] = asyncio.Event()
+        if item in self.effects:
+            await self.effects[item].wait()
+            turn.conclude()
         await self.running[item].wait()
         if item in self.asides:
             del self.running[item]
@@ -35,6 +40,11 @@ class Worker:
     def post(self, session: str, item: str, lane: Lane = Lane.DEFERRED) -> None:
         """Give it something of a session."""
         self.scheduler.post(session, item, lane=lane)
+
+    async def has_effect(self, item: str) -> None:
+        """Have nothing left to do for something that runs but to write its end."""
+        self.effects[item].set()
+        await settled()
 
     async def ends(self, item: str) -> None:
         """Have something that runs come to its end, and what follows begin."""
@@ -110,6 +120,58 @@ async def test_a_session_that_cannot_send_holds_up_no_other(worker: Worker) -> N
     worker.post("c", "row of c")
     await settled()
     assert worker.began == ["send of a", "send of b", "row of c"]
+
+
+async def test_a_send_waits_for_the_effect_of_a_deferred_one_and_not_for_its_end(
+    worker: Worker,
+) -> None:
+    """That is written beside it. The next one that was put off waits for both."""
+    worker.effects["row 1"] = asyncio.Event()
+    worker.post("s", "row 1")
+    await settled()
+    worker.post("s", "send 1", Lane.SENDS)
+    worker.post("s", "send 2", Lane.SENDS)
+    worker.post("s", "row 2")
+    await settled()
+    assert worker.began == ["row 1"]
+
+    await worker.has_effect("row 1")
+    assert set(worker.running) == {"row 1", "send 1"}
+    await worker.ends("row 1")
+    assert set(worker.running) == {"send 1"}
+    await worker.ends("send 1")
+    assert set(worker.running) == {"send 2"}
+    await worker.ends("send 2")
+    assert set(worker.running) == {"row 2"}
+
+
+async def test_what_a_session_is_waits_for_the_end_of_a_deferred_send(worker: Worker) -> None:
+    """As for that of every other: it may have to tell of the session as it was."""
+    worker.effects["row"] = asyncio.Event()
+    worker.post("s", "row")
+    await settled()
+    worker.post("s", "stop", Lane.LIFECYCLE)
+    worker.post("s", "send", Lane.SENDS)
+    await worker.has_effect("row")
+    assert set(worker.running) == {"row"}
+    await worker.ends("row")
+    assert set(worker.running) == {"stop"}
+    await worker.ends("stop")
+    assert set(worker.running) == {"send"}
+
+
+async def test_one_that_begins_anew_holds_up_sends_again(worker: Worker) -> None:
+    """Its end could not be written; by then it may have to be sent after all."""
+    worker.effects["row"], worker.asides["row"] = asyncio.Event(), asyncio.Event()
+    worker.post("s", "row")
+    await settled()
+    await worker.has_effect("row")
+    await worker.ends("row")
+    worker.asides["row"].set()
+    await settled()
+    worker.post("s", "send", Lane.SENDS)
+    await settled()
+    assert set(worker.running) == {"row"}
 
 
 async def test_what_waits_for_something_leaves_its_slot(worker: Worker) -> None:

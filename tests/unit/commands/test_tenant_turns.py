@@ -124,3 +124,22 @@ async def test_what_has_no_worker_is_refused_and_does_not_wait() -> None:
     for failure in failures[2:]:
         assert isinstance(failure, TooManyCommandsError)
         assert (failure.retry_after_seconds or 0) > 900
+
+
+class Concluding(Alone):
+    """Notes that a command concludes."""
+
+    concludes = False
+
+    def conclude(self) -> None:
+        """Note it."""
+        self.concludes = True
+
+
+async def test_a_seat_holds_up_no_send_that_need_not_wait() -> None:
+    """That only a command's end is left to be written is for its session to know."""
+    turns = TenantTurns(TenantShares(rates=UNLIMITED, slots=None))
+    turn = Concluding()
+    with turns.seated("acme.a", work_for("acme.a"), turn, seconds_left=None) as seat:
+        seat.conclude()
+    assert turn.concludes
