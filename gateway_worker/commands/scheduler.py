@@ -134,9 +134,7 @@ class Scheduler(Generic[Item]):
             session = self._sessions[key] = SessionLanes(self._most_overtaking)
             self._idle.clear()
         queue = session.queued[lane]
-        if lane is Lane.SENDS:
-            self._slots.note_conversation()
-        elif lane is Lane.DEFERRED and not session.has_deferred:
+        if lane is Lane.DEFERRED and not session.has_deferred:
             session.overtaking = 0
         if first:
             queue.appendleft(ticket)
@@ -270,28 +268,32 @@ class Scheduler(Generic[Item]):
 
     def _continue(self, session: SessionLanes[Item], ticket: Ticket[Item]) -> None:
         if session.may_go_on(ticket):
-            if ticket.lane is Lane.DEFERRED:
-                session.overtaking = 0
-                ticket.slot = self._slots.take()
+            self._note(session, ticket)
             ticket.phase = Phase.RUNNING
             if ticket.go_on is not None:
                 ticket.go_on.set()
 
     def _start_all(self, key: str, session: SessionLanes[Item], lane: Lane) -> None:
         while (ticket := session.next_to_start(lane)) is not None:
-            if lane is Lane.DEFERRED:
-                if not session.has_aged and not self._slots.has_room:
-                    self._want_slots.add(key)
-                    return
-                session.overtaking = 0
-                ticket.slot = self._slots.take()
-            elif lane is Lane.SENDS and session.has_deferred:
+            if lane is Lane.DEFERRED and not session.has_aged and not self._slots.has_room:
+                self._want_slots.add(key)
+                return
+            if lane is Lane.SENDS and session.has_deferred:
                 session.overtaking += 1
+            self._note(session, ticket)
             session.queued[lane].remove(ticket)
             self.waiting -= 1
             ticket.phase = Phase.RUNNING
             session.begun[lane].append(ticket)
             ticket.task = asyncio.create_task(self._run(key, ticket), name=f"commands:{key}")
+
+    def _note(self, session: SessionLanes[Item], ticket: Ticket[Item]) -> None:
+        """Note of a send that it begins or goes on now."""
+        if ticket.lane is Lane.DEFERRED:
+            session.overtaking = 0
+            ticket.slot = self._slots.take()
+        elif ticket.lane is Lane.SENDS:
+            self._slots.note_send()
 
     async def _run(self, key: str, ticket: Ticket[Item]) -> None:
         try:

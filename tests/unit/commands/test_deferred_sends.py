@@ -244,8 +244,11 @@ async def test_one_that_takes_long_keeps_no_slot() -> None:
 
 async def test_a_conversation_leaves_half_of_the_slots_and_these_rest() -> None:
     """The next session has it after a while."""
-    worker = Worker(DeferredSlots(slots=3, conversation_seconds=3600.0, long_seconds=3600.0))
+    worker = Worker(
+        DeferredSlots(slots=3, conversation_seconds=3600.0, long_seconds=3600.0, ahead_seconds=0.0)
+    )
     worker.post("x", "send", Lane.SENDS)
+    await eventually(lambda: worker.slots.has_room, timeout_seconds=30.0)
     for name in "abc":
         worker.post(name, name)
     await settled()
@@ -256,9 +259,40 @@ async def test_a_conversation_leaves_half_of_the_slots_and_these_rest() -> None:
     await worker.scheduler.cancel()
 
 
+async def test_a_send_goes_ahead_of_what_would_begin_beside_it() -> None:
+    """Also where slots are left, and of another session: they share the processors."""
+    worker = Worker(
+        DeferredSlots(
+            slots=4, conversation_seconds=3600.0, ahead_seconds=3600.0, longest_pause_seconds=3600.0
+        )
+    )
+    worker.post("a", "row of a")
+    await settled()
+    worker.post("x", "send", Lane.SENDS)
+    worker.post("b", "row of b")
+    await settled()
+    assert worker.began == ["row of a", "send"]
+    await worker.scheduler.cancel()
+
+
+async def test_sends_that_keep_beginning_go_ahead_for_a_while_at_most() -> None:
+    """Without any of them having to end."""
+    worker = Worker(
+        DeferredSlots(
+            slots=4, conversation_seconds=3600.0, ahead_seconds=3600.0, longest_pause_seconds=0.01
+        )
+    )
+    for number in range(3):
+        worker.post(f"x{number}", f"send {number}", Lane.SENDS)
+    worker.post("a", "row")
+    sends = ["send 0", "send 1", "send 2"]
+    await eventually(lambda: worker.began == [*sends, "row"], timeout_seconds=30.0)
+    await worker.scheduler.cancel()
+
+
 async def test_after_a_conversation_there_are_all_slots_again() -> None:
     """Without anything else having to happen."""
-    worker = Worker(DeferredSlots(slots=3, conversation_seconds=0.01))
+    worker = Worker(DeferredSlots(slots=3, conversation_seconds=0.01, ahead_seconds=0.0))
     worker.post("x", "send", Lane.SENDS)
     for name in "abc":
         worker.post(name, name)
