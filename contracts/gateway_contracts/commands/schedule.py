@@ -8,9 +8,9 @@ from gateway_contracts.envelope import CommandEnvelope
 from gateway_contracts.model import (
     ClientRef,
     CommandId,
+    Destination,
     PageCursor,
     PageLimit,
-    Recipient,
     Timestamp,
     WireModel,
 )
@@ -40,7 +40,7 @@ class ScheduledSend(WireModel):
 
     command_id: CommandId
     scheduled_at: Timestamp
-    to: Recipient | None = Field(None, description="Absent for a status post.")
+    to: Destination | None = Field(None, description="Absent for a status post.")
     content_kind: str = Field(description="`kind` of its content.", examples=["text"])
     client_ref: ClientRef | None = None
 

@@ -130,6 +130,19 @@ async def test_a_status_post_is_scheduled_as_a_message_is(
     assert await count(database, "deferred") == 0
 
 
+@pytest.mark.usefixtures("station")
+async def test_a_post_in_a_channel_is_listed_as_any_other(backend: Backend) -> None:
+    """One that cannot be told would keep all others from being listed."""
+    command = at(LATER)
+    data = command.data.model_copy(update={"to": "120363025550100002@newsletter"})
+    post = command.model_copy(update={"data": data})
+
+    await accepted(backend, post)
+
+    (waiting,) = (await listed(backend)).scheduled
+    assert (waiting.command_id, waiting.to) == (post.id, post.data.to)
+
+
 async def test_a_repeat_is_told_as_scheduled_and_afterwards_gets_the_outcome(
     station: Station, backend: Backend, database: Database
 ) -> None:
