@@ -12,6 +12,7 @@ from gateway_contracts.commands import Command
 from gateway_contracts.envelope import Envelope
 from gateway_contracts.errors import ErrorBody, ErrorCode, FieldError
 from gateway_contracts.events import Event
+from gateway_contracts.later_versions import as_known
 from gateway_contracts.model import SENTENCES, SESSION_NAME
 from gateway_contracts.pointers import pointer
 from gateway_contracts.unions import members
@@ -167,18 +168,25 @@ def parse_event(body: bytes) -> Event:
 def parse_known_event(body: bytes) -> Event | None:
     """Read an event, or return None for a type that only a later version knows.
 
+    What a later version has added to a known type is left out, or read as the nearest thing: a
+    kind of content that is not known here is `unsupported`, an error's code `internal`.
+
     Raises:
         pydantic.ValidationError: The body is no event at all, or a known one with faults.
     """
     try:
         return _EVENTS.validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        faults = error.errors(include_input=False, include_url=False)
+        first = faults[0]
         if first["type"] == "union_tag_invalid" and not first["loc"]:
             tag: str = first["ctx"]["tag"]
             if tag.startswith("wa."):
                 return None
-        raise
+        known = as_known(body, faults, Event)
+        if known is None:
+            raise
+    return _EVENTS.validate_python(known)
 
 
 def encode(message: Envelope) -> bytes:

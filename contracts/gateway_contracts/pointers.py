@@ -6,9 +6,24 @@ before the second, so that an error never repeats what was sent.
 """
 
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+class Place(NamedTuple):
+    """Where in a document a fault is.
+
+    Attributes:
+        path: The way there.
+        field: The last field on it; None if there is none.
+        rest: What is left of the location: the key in an open mapping, for example.
+    """
+
+    path: tuple[int | str, ...]
+    field: FieldInfo | None
+    rest: tuple[int | str, ...]
 
 
 def pointer(location: tuple[int | str, ...], root: Any) -> str:
@@ -18,20 +33,26 @@ def pointer(location: tuple[int | str, ...], root: Any) -> str:
         location: The `loc` of one of pydantic's errors.
         root: The type that was validated against.
     """
-    node, path = root, ""
-    for part in location:
+    return "".join(f"/{part}" for part in place_of(location, root).path)
+
+
+def place_of(location: tuple[int | str, ...], root: Any) -> Place:
+    """Return the place of a fault, as far as it can be followed; see `pointer`."""
+    node, path, field = root, list[int | str](), None
+    for number, part in enumerate(location):
         node = _plain(node)
         if _is_union(node):
             node = _member(node, part)
             continue
         if isinstance(node, type) and issubclass(node, BaseModel) and part in node.model_fields:
-            node = node.model_fields[str(part)].annotation
+            field = node.model_fields[str(part)]
+            node = field.annotation
         elif get_origin(node) is tuple and isinstance(part, int):
             node = get_args(node)[0]
         else:
-            break
-        path += f"/{part}"
-    return path
+            return Place(tuple(path), field, location[number:])
+        path.append(part)
+    return Place(tuple(path), field, ())
 
 
 def _is_union(node: Any) -> bool:

@@ -32,7 +32,9 @@ from gateway_contracts.client import (
 from gateway_contracts.commands.done import Done
 from gateway_contracts.envelope import format_sequence
 from gateway_contracts.events.outcome import CommandFailedData, CommandSucceededData
+from gateway_contracts.spec.examples import load_examples
 from tests.contracts.broker import channel, declare, publish, read
+from tests.contracts.support import body
 
 WORKER = "/workers/w-0"
 
@@ -159,6 +161,31 @@ async def test_events_come_in_order_and_once(amqp_url: str, topology_prefix: str
         assert again == [("e-3", 0), ("e-5", 1)]
         dead = await opened.get_queue(f"{topology_prefix}.backend.crm.dead", ensure=False)
         assert (await (await read(dead)).get()).body == b"no event"
+
+
+async def test_what_a_later_version_tells_leaves_no_gap(
+    amqp_url: str, topology_prefix: str
+) -> None:
+    """A type that is not known is passed over in its turn; what is new in others is left out."""
+    topology, order = Topology(prefix=topology_prefix), EventOrder()
+    (example, *_) = load_examples("wa.message.received.v1")
+    later = {**example.payload, "subject": "s", "id": "e-3", "sequence": format_sequence(3)}
+    later["data"] = {**later["data"], "content": {"kind": "hologram"}, "weight": 1}
+    unknown = {**later, "id": "e-2", "type": "wa.mood.changed.v1", "sequence": format_sequence(2)}
+    async with fleet(amqp_url, topology) as opened:
+        await tell(opened, topology, succeeded("c", 1))
+        for payload in (unknown, later):
+            await publish(opened, topology.events, "message.received.s", body(payload))
+        seen = []
+        async with GatewayClient.open(
+            amqp_url, queues=OwnQueues(service="crm"), topology=topology, order=order
+        ) as client:
+            async for received in client.events():
+                seen.append((received.event.id, received.missing))
+                if len(seen) == 2:
+                    break
+        assert seen == [("e-1", 0), ("e-3", 0)]
+        assert order.positions == {"s": 2}
 
 
 async def test_what_is_not_there_or_does_not_answer_is_told(

@@ -29,7 +29,7 @@ from gateway_contracts.client.errors import (
 from gateway_contracts.client.order import EventOrder
 from gateway_contracts.client.outcomes import Answer, Outcomes
 from gateway_contracts.client.queues import Queues
-from gateway_contracts.client.received import ReceivedEvent
+from gateway_contracts.client.received import ReceivedEvent, UnknownEvent
 from gateway_contracts.client.upload import media_type_of, put_file, size_and_digest
 from gateway_contracts.codec import encode, parse_known_event
 from gateway_contracts.commands.upload import MediaUpload, MediaUploadUrl, MediaUploadUrlData
@@ -66,12 +66,12 @@ class _Unhandled:
     """An event that was not handled yet.
 
     Attributes:
-        event: The event.
+        event: The event; one of a type that is not known here is passed over in its turn.
         message: What it came with, on the newest channel.
         reader: Stands for that channel.
     """
 
-    event: Event
+    event: Event | UnknownEvent
     message: aio_pika.abc.AbstractIncomingMessage
     reader: object
 
@@ -292,12 +292,13 @@ class GatewayClient:
         while True:
             unhandled = await self._arrivals.get()
             event, message = unhandled.event, unhandled.message
-            yield ReceivedEvent(
-                event=event,
-                routing_key=message.routing_key or "",
-                body=message.body,
-                missing=self.order.missing_before(event),
-            )
+            if not isinstance(event, UnknownEvent):
+                yield ReceivedEvent(
+                    event=event,
+                    routing_key=message.routing_key or "",
+                    body=message.body,
+                    missing=self.order.missing_before(event),
+                )
             self.order.handled(event)
             del self._unhandled[event.id]
             await _acknowledge(unhandled.message)
@@ -314,15 +315,15 @@ class GatewayClient:
         self, message: aio_pika.abc.AbstractIncomingMessage, *, reader: object
     ) -> None:
         try:
-            event = parse_known_event(message.body)
+            event = _event_in(message.body)
         except ValidationError:
             log.warning("what came with the key %r is no event", message.routing_key)
             with suppress(*_LOST):
                 await message.reject(requeue=False)
             return
-        if event is not None:
+        if not isinstance(event, UnknownEvent):
             self._outcomes.tell(event)
-        if event is None or not self._reads_events or self.order.is_repeat(event):
+        if not self._reads_events or self.order.is_repeat(event):
             await _acknowledge(message)
         elif (waiting := self._unhandled.get(event.id)) is None:
             unhandled = _Unhandled(event=event, message=message, reader=reader)
@@ -332,6 +333,12 @@ class GatewayClient:
             await _acknowledge(message)  # the workers have published it twice
         else:
             waiting.message, waiting.reader = message, reader  # the connection was lost meanwhile
+
+
+def _event_in(body: bytes) -> Event | UnknownEvent:
+    """Read an event. Raises `ValidationError` if it is none."""
+    event = parse_known_event(body)
+    return UnknownEvent.model_validate_json(body) if event is None else event
 
 
 async def _next(answers: "asyncio.Queue[Answer]", command_id: str, seconds: float) -> Answer:

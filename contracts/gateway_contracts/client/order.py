@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from gateway_contracts.envelope import SessionEventEnvelope
-from gateway_contracts.events import Event
+from gateway_contracts.envelope import Envelope, SessionEventEnvelope, WorkerEventEnvelope
+
+AnyEvent = SessionEventEnvelope | WorkerEventEnvelope
+"""An event, whether its type is known or not."""
 
 SESSIONS_KEPT = 100_000
 IDS_KEPT = 10_000
@@ -30,14 +32,14 @@ class EventOrder:
         """The last sequence number that was handled of each session, to be kept for a later run."""
         return dict(self._positions)
 
-    def is_repeat(self, event: Event) -> bool:
+    def is_repeat(self, event: AnyEvent) -> bool:
         """Whether an event was handled before."""
         number = _sequence(event)
         if number is None:
             return event.id in self._ids
         return number <= self._positions.get(event.subject, 0)
 
-    def missing_before(self, event: Event) -> int:
+    def missing_before(self, event: AnyEvent) -> int:
         """Return how many events of its session are missing between the last one and this.
 
         0 for the first one that is seen of a session. With a queue that does not get everything of
@@ -47,7 +49,7 @@ class EventOrder:
         last = self._positions.get(event.subject)
         return 0 if number is None or last is None else max(0, number - last - 1)
 
-    def handled(self, event: Event) -> None:
+    def handled(self, event: AnyEvent) -> None:
         """Take note that an event was handled."""
         number = _sequence(event)
         if number is None:
@@ -61,7 +63,7 @@ class EventOrder:
             self._positions.popitem(last=False)
 
 
-def _sequence(event: Event) -> int | None:
+def _sequence(event: Envelope) -> int | None:
     if isinstance(event, SessionEventEnvelope) and event.sequence is not None:
         return int(event.sequence)
     return None

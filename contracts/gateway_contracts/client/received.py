@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
+from gateway_contracts.envelope import SessionEventEnvelope
 from gateway_contracts.events import Event
+
+
+class UnknownEvent(SessionEventEnvelope):
+    """An event of a type that only a later version knows; it counts in the order of its session."""
+
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
