@@ -31,6 +31,11 @@ class MessageData(ChatEventData):
     album_id: MessageId | None = Field(
         None, description="The `album` that it is a part of: that message's id."
     )
+    hd_of: MessageId | None = Field(
+        None,
+        description="It is the picture or the video of that message once more, in high definition: "
+        "apps send both, and show one of them.",
+    )
     referral: Referral | None = None
     server_id: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Of a post in a channel: its number there."

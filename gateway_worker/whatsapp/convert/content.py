@@ -8,7 +8,7 @@ from gateway_worker.whatsapp.convert.envelope import envelope
 from gateway_worker.whatsapp.convert.kinds import CONVERTED, Converted
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.texts import message_id, short
-from gateway_worker.whatsapp.convert.wrappers import taken_apart, unwrapped
+from gateway_worker.whatsapp.convert.wrappers import layers, taken_apart, unwrapped
 
 _ANNOUNCED_PROTOCOL: Final = frozenset({"REVOKE", "MESSAGE_EDIT", "EPHEMERAL_SETTING"})
 """The kinds of `protocolMessage` that change what a person sees."""
@@ -67,7 +67,8 @@ def said(message: Any, people: People, *, is_view_once: bool = False) -> Said | 
     told = _told(_with_use(kind, value), value, people)
     if "view_once" in told.content and (is_view_once or around & _VIEW_ONCE):
         told.content["view_once"] = True
-    return _said(told, _envelope(message, value, people))
+    fields, is_whole = _envelope(value, people)
+    return _said(told, (fields | _association(message, is_wrapped=bool(around)), is_whole))
 
 
 def _said(told: Converted, beside: tuple[dict[str, Any], bool] = ({}, True)) -> Said:
@@ -82,17 +83,26 @@ def _said(told: Converted, beside: tuple[dict[str, Any], bool] = ({}, True)) -> 
     )
 
 
-def _envelope(message: Any, value: Any, people: People) -> tuple[dict[str, Any], bool]:
+def _envelope(value: Any, people: People) -> tuple[dict[str, Any], bool]:
     """Return what is told beside a content, and whether it is told as it is."""
     context = _context(value)
     fields, is_whole = ({}, True) if context is None else envelope(context, people)
     if context is not None and "reply_to" in fields:
         fields["reply_to"] |= _quoted(context.quotedMessage, people)
-    association = message.messageContextInfo.messageAssociation
-    if association.associationType == association.MEDIA_ALBUM:
-        album = message_id(association.parentMessageKey.ID)
-        fields |= {} if album is None else {"album_id": album}
     return fields, is_whole
+
+
+def _association(message: Any, *, is_wrapped: bool) -> dict[str, Any]:
+    """Return which other message one belongs to, as an event's `data` has it."""
+    for layer in layers(message) if is_wrapped else (message,):
+        found = layer.messageContextInfo.messageAssociation
+        kind, parent = found.associationType, found.parentMessageKey.ID
+        if kind and (identity := message_id(parent)) is not None:
+            if kind == found.MEDIA_ALBUM:
+                return {"album_id": identity}
+            if kind in {found.HD_IMAGE_DUAL_UPLOAD, found.HD_VIDEO_DUAL_UPLOAD}:
+                return {"hd_of": identity}
+    return {}
 
 
 def _quoted(message: Any, people: People) -> dict[str, Any]:

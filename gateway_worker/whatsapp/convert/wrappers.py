@@ -1,5 +1,6 @@
 """What is wrapped around a message's content, and what only stands beside it."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 _DEEPEST_WRAPPING: Final = 8
@@ -48,6 +49,17 @@ def taken_apart(message: Any) -> tuple[str | None, Any, frozenset[str]]:
         around.add(field.name)
         message = value.message
     return "nested", message, frozenset(around)
+
+
+def layers(message: Any) -> Iterator[Any]:
+    """Yield a message of the library's, and those that it is only wrapped around."""
+    for _ in range(_DEEPEST_WRAPPING):
+        yield message
+        fields = message.ListFields()
+        inner = next((value for field, value in fields if _wraps(field, value)), None)
+        if inner is None:
+            return
+        message = inner.message
 
 
 def _wraps(field: Any, value: Any) -> bool:

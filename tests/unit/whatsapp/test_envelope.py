@@ -160,5 +160,23 @@ def test_a_part_of_an_album() -> None:
     association.parentMessageKey.ID = "3EB0A1"
 
     assert told(content).album_id == "3EB0A1"
-    association.associationType = association.HD_VIDEO_DUAL_UPLOAD
+    association.associationType = association.STICKER_ANNOTATION
     assert told(content).album_id is None
+
+
+@pytest.mark.parametrize("kind", ["HD_IMAGE_DUAL_UPLOAD", "HD_VIDEO_DUAL_UPLOAD"])
+@pytest.mark.parametrize("is_inside", [False, True], ids=["around it", "in it"])
+def test_the_same_once_more_in_high_definition(kind: str, *, is_inside: bool) -> None:
+    """It names the message that has come before, wherever its sender's app says so."""
+    content = e2e.Message()
+    inner = content.associatedChildMessage.message
+    inner.imageMessage.caption = "at the sea"
+    where = inner if is_inside else content
+    association = where.messageContextInfo.messageAssociation
+    association.associationType = getattr(association, kind)
+    association.parentMessageKey.ID = "3EB0A1"
+
+    found = told(content)
+
+    assert (found.hd_of, found.album_id) == ("3EB0A1", None)
+    assert found.content.kind == "image"
