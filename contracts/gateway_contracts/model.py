@@ -1,7 +1,7 @@
 """The base of every wire model: frozen, documented, tolerant of fields that it does not know."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Self
 
 from pydantic import (
@@ -153,7 +153,12 @@ SENTENCES = {
 }
 """What each pattern of a command asks for, in words: what a sender reads who did not keep to it."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
+    r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def _without_nul(text: str) -> str:
@@ -175,7 +180,13 @@ def _moment(value: object, check: ValidatorFunctionWrapHandler) -> datetime:
 
 
 def whole(value: object) -> object:
-    """Return a number that is whole as an integer, however it was written."""
+    """Return a number that is whole as an integer, however it was written.
+
+    Raises:
+        ValueError: It is true or false, which Python takes for numbers among certain ones.
+    """
+    if isinstance(value, bool):
+        raise ValueError("Input should be a valid integer")  # noqa: TRY004 - pydantic's own
     # JSON has one kind of number: what some languages write as 42.0 is 42, to JSON Schema too.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -183,10 +194,22 @@ def whole(value: object) -> object:
 def _read_rfc3339(text: str) -> datetime:
     if _RFC3339.fullmatch(text):
         try:
-            return datetime.fromisoformat(text)
+            return datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z as well
         except ValueError:
             pass  # its message repeats the text
     raise ValueError("must be a date and time of RFC 3339 with an offset, such as Z")
+
+
+def _read_day(value: object) -> object:
+    # pydantic's own reading takes seconds since 1970 too, in strings.
+    if not isinstance(value, str):
+        return value
+    if _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass  # as above
+    raise ValueError("must be a date, such as 2026-11-24")
 
 
 def _part(name: str, description: str, *examples: object) -> Part:
@@ -492,6 +515,9 @@ TimeZone = Annotated[
     _part("TimeZone", "A time zone, by its name in the IANA's database.", "Europe/Berlin"),
 ]
 """A time zone, by its name."""
+
+Day = Annotated[date, BeforeValidator(_read_day)]
+"""A day of the calendar, such as `2026-11-24`."""
 
 Timestamp = Annotated[AwareDatetime, WrapValidator(_moment)]
 """A moment in time; RFC 3339, read with any offset and written in UTC."""

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +27,43 @@ REGISTRY: Registry[Any] = Registry().with_resources(
 )
 
 FORMATS = FormatChecker(formats=())
-_RFC3339 = re.compile(
-    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
-    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
-    re.ASCII,
+_FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(
+    r"t([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII | re.IGNORECASE,
 )
+
+
+@FORMATS.checks("date")
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or _is_day(value)
 
 
 @FORMATS.checks("date-time")
 def _is_date_time(value: object) -> bool:
-    return not isinstance(value, str) or _RFC3339.fullmatch(value) is not None
+    if not isinstance(value, str):
+        return True
+    return _is_day(value[:10]) and _TIME.fullmatch(value[10:]) is not None
+
+
+def _is_day(text: str) -> bool:
+    if not _FULL_DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _as_ecma(pattern: str) -> re.Pattern[str]:
+    # Python's `$` also matches before a last newline; ECMA's, which JSON Schema means, does not.
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Any:
-    # Python's `$` also matches before a last newline; ECMA's, which JSON Schema means, does not.
-    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+    if isinstance(value, str) and not _as_ecma(pattern).search(value):
         yield ValidationError(f"does not match {pattern}")
 
 
@@ -58,6 +82,13 @@ def message_validator(message_type: str) -> Any:
     return SchemaValidator(
         DOCUMENTS[f"{message_type}.json"], registry=REGISTRY, format_checker=FORMATS
     )
+
+
+def part_validator(name: str) -> Any:
+    """Return a validator of what a model of this name describes, wherever that stands."""
+    (file,) = (file for file, document in DOCUMENTS.items() if name in document.get("$defs", ()))
+    reference = {"$ref": f"{file}#/$defs/{name}"}
+    return SchemaValidator(reference, registry=REGISTRY, format_checker=FORMATS)
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:

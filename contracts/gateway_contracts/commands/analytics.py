@@ -1,20 +1,19 @@
 """Commands that ask for what was counted, and what they return."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from gateway_contracts.counting import DayCounts
 from gateway_contracts.envelope import CommandEnvelope
-from gateway_contracts.model import FLEET_PATTERN, Labels, WireModel
+from gateway_contracts.model import FLEET_PATTERN, Day, Labels, WireModel
 
 MOST_DAYS = 92
 
 
 class _Days(WireModel):
-    since: date
-    until: date
+    since: Day
+    until: Day
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:

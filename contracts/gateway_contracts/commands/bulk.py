@@ -33,6 +33,8 @@ class BulkRow(WireModel):
     variables: dict[VariableName, Annotated[FreeText, Field(max_length=4_096), PERSONAL]] = Field(
         default_factory=dict,
         description="What stands in the bulk's `content` for `{{name}}`, by name; more do no harm.",
+        # The pattern alone becomes `patternProperties`, which forbids no other name.
+        json_schema_extra={"propertyNames": {"maxLength": 64, "pattern": VARIABLE_PATTERN}},
     )
     content: ContentToSend | None = Field(
         None, description="What is sent in place of the bulk's `content`; nothing is filled in."
