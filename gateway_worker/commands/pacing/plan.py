@@ -16,6 +16,8 @@ from gateway_worker.errors import InvalidCommandError
 _MOST: Final = 1_000_000_000
 """A cap that is as high as this is none."""
 _MS: Final = 1_000
+_SLOWEST: Final = 1e-6
+"""A message in eleven days: what is slower is counted as this, lest intervals get out of sight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,8 @@ def make_plan(pacing: Pacing, settings: PacingSettings) -> Plan | None:
     seconds = settings.recipient_seconds if recipient is None else recipient.seconds
     return Plan(
         session=Bucket(
-            interval_ms=max(1, round(_MS / per_second)), burst=pacing.burst or profile.burst
+            interval_ms=max(1, round(_MS / max(per_second, _SLOWEST))),
+            burst=pacing.burst or profile.burst,
         ),
         recipient=Bucket(
             interval_ms=max(1, round(_MS * seconds)),

@@ -158,10 +158,12 @@ async def test_what_has_to_be_converted_is(workshop: Workshop) -> None:
 
 async def test_what_is_not_there_is_told(workshop: Workshop) -> None:
     """With a code of its own, from each source."""
+    await workshop.put(b"of somebody else")
     async with file_server({}) as server:
         for source in (
             ObjectSource(key="media/nothing"),
             UploadSource(media_id="nothing"),
+            UploadSource(media_id=f"../{KEY}"),
             UrlSource(url=f"http://127.0.0.1:{server.port}/nothing"),
         ):
             assert isinstance(await workshop.failure(source), MediaUnavailableError)

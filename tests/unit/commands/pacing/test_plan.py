@@ -28,6 +28,13 @@ def test_what_is_given_goes_before_the_profile() -> None:
     assert make_plan(Pacing(profile=PacingProfile.OFF), OWN) is None
 
 
+def test_the_slowest_pace_has_an_interval() -> None:
+    """However near to nothing it is; a session that is set so still answers."""
+    plan = make_plan(Pacing(per_second=5e-324), OWN)
+    assert plan is not None
+    assert plan.session.interval_ms == 1_000_000_000
+
+
 @pytest.mark.parametrize(("days", "cap"), [(0, 10), (1, 20), (2, 40), (3, 50), (400, 50), (-3, 10)])
 def test_a_cap_grows_up_to_the_highest(days: int, cap: int) -> None:
     """From the day on which it began, however long ago that is."""
