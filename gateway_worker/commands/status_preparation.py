@@ -8,6 +8,7 @@ it cannot be posted to some of them now and to the others later.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from gateway_contracts import StatusDelete, StatusPost, StatusProgress, StatusProgressData
 from gateway_worker.commands.attachment_upload import AttachmentUpload
@@ -24,6 +25,7 @@ class StatusPreparation(Preparation):
     Args:
         command: What is to be sent.
         upload: Its file; None if it has none.
+        check: Looked at before anybody is asked; raises what is wrong with the command.
         at_once: Of how many people the devices are asked for in one query.
 
     Attributes:
@@ -37,9 +39,11 @@ class StatusPreparation(Preparation):
         *,
         command: StatusPost | StatusDelete,
         upload: AttachmentUpload | None = None,
+        check: Callable[[Session], Awaitable[object]] | None = None,
         at_once: int = AT_ONCE,
     ) -> None:
         self._command = command
+        self._check = check
         self._at_once = at_once
         self.upload = upload
         self.audience: Audience | None = None
@@ -58,8 +62,10 @@ class StatusPreparation(Preparation):
 
         Raises:
             UnsupportedError: Nobody would see it.
-            GatewayError: As the host says, or the preparation of its file.
+            GatewayError: As the check says, the host, or the preparation of its file.
         """
+        if self._check is not None:
+            await self._check(session)
         while not self._is_known:
             await self._look_up_more(session)
         if self.upload is not None and not self.upload.is_ready:

@@ -1,5 +1,6 @@
 """The ids of chats and people, as far as they can be told from their text."""
 
+import re
 from typing import Final
 
 _PHONE_SERVER: Final = "s.whatsapp.net"
@@ -17,6 +18,15 @@ landline without it, and somebody else's mobile with it.
 """
 STATUS_CHAT: Final = "status@broadcast"
 """Where status posts come from and go to."""
+
+_ID: Final = re.compile(
+    r"[0-9]{1,20}(-[0-9]{1,20})?(\.[0-9]{1,3})?(:[0-9]{1,5})?@[a-z.]{1,32}|\+?[0-9]{5,20}"
+)
+
+
+def can_be_id(text: str) -> bool:
+    """Whether a text has the form of somebody's or some chat's id, or of a number."""
+    return text == STATUS_CHAT or _ID.fullmatch(text) is not None
 
 
 def without_device(jid: str) -> str:

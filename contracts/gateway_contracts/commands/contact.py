@@ -239,7 +239,8 @@ class ContactLinkData(WireModel):
         "which you want to know whose it is; absent, the account's own is told.",
     )
     revoke: bool = Field(
-        default=False, description="Whether the account's own link so far is to end."
+        default=False,
+        description="Whether the account's own link so far is to end; without `link` only.",
     )
 
 

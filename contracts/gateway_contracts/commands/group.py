@@ -39,7 +39,8 @@ class GroupCreateData(WireModel):
     members: Members = Field((), description="Who is in it beside the account itself.")
     community: GroupId | None = Field(None, description="The community that it is to belong to.")
     is_community: bool = Field(
-        default=False, description="Make a community, with the group for its announcements."
+        default=False,
+        description="Make a community, with the group for its announcements; it belongs to none.",
     )
 
 

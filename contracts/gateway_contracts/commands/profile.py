@@ -98,14 +98,15 @@ class PrivacySetData(WireModel):
     """One setting, and what it is to be."""
 
     setting: PrivacySetting
-    value: PrivacyValue
+    value: PrivacyValue = Field(
+        description="Of `online` `all` or `match_last_seen`, of `read_receipts` `all` or `nobody`, "
+        "of `call_add` `all` or `known`; of the others `all`, `contacts`, `contacts_except` or "
+        "`nobody`."
+    )
 
 
 class PrivacySet(CommandEnvelope):
-    """Change who may see something of the account. Returns all settings as they are then.
-
-    WhatsApp refuses what a setting cannot be.
-    """
+    """Change who may see something of the account. Returns all settings as they are then."""
 
     type: Literal["wa.privacy.set.v1"] = "wa.privacy.set.v1"
     data: PrivacySetData

@@ -25,9 +25,10 @@ from gateway_contracts import (
     PictureState,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Needs
+from gateway_worker.commands.handlers.targets import names_the_account
 from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.number_checks import NumberAnswer
-from gateway_worker.errors import UnsupportedError, UpstreamTimeoutError
+from gateway_worker.errors import InvalidCommandError, UnsupportedError, UpstreamTimeoutError
 from gateway_worker.host_protocol.methods.contacts import (
     AskLink,
     AskPicture,
@@ -142,13 +143,18 @@ async def picture(context: Context, command: ContactPicture) -> Effect:
 
 
 async def block(context: Context, command: ContactBlock | ContactUnblock) -> Effect:
-    """Block somebody, or no longer."""
+    """Block somebody, or no longer.
+
+    Raises:
+        InvalidCommandError: The account would block itself.
+        GatewayError: As the session says.
+    """
     session = await context.manager.find(command.subject)
+    contact, is_blocked = command.data.contact, isinstance(command, ContactBlock)
+    if is_blocked and names_the_account(session, contact):
+        raise InvalidCommandError("no account can block itself", pointer="/data/contact")
     await session.request(
-        SetBlocked(
-            contact=command.data.contact.removeprefix("+"),
-            is_blocked=isinstance(command, ContactBlock),
-        ),
+        SetBlocked(contact=contact.removeprefix("+"), is_blocked=is_blocked),
         command_id=command.id,
         seconds=context.seconds_left(),
     )
@@ -177,7 +183,16 @@ async def blocklist(context: Context, command: ContactBlocklist) -> Effect:
 
 
 async def link(context: Context, command: ContactLink) -> Effect:
-    """Ask for the account's own link, or whose link it is."""
+    """Ask for the account's own link, or whose link it is.
+
+    Raises:
+        InvalidCommandError: Somebody else's link would be revoked.
+        GatewayError: As the session says.
+    """
+    if command.data.link is not None and command.data.revoke:
+        raise InvalidCommandError(
+            "only the account's own link can be revoked", pointer="/data/revoke"
+        )
     session = await context.manager.find(command.subject)
     found = await session.request(
         AskLink(link=command.data.link, revokes=command.data.revoke),

@@ -36,7 +36,7 @@ from gateway_worker.commands.handlers.group_calls import (
 from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.picture_preparation import PicturePreparation
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.errors import GatewayError, UnsupportedError
+from gateway_worker.errors import GatewayError, InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods.groups import (
     AcceptInvite,
     AskMembership,
@@ -62,9 +62,16 @@ _UNNAMED: Final = "WhatsApp"
 
 
 async def create(context: Context, command: GroupCreate) -> Effect:
-    """Make a group, once."""
-    session = await context.manager.find(command.subject)
+    """Make a group, once.
+
+    Raises:
+        InvalidCommandError: It would be a community within a community.
+        GatewayError: As the session says.
+    """
     data = command.data
+    if data.is_community and data.community is not None:
+        raise InvalidCommandError("no community belongs to another", pointer="/data/community")
+    session = await context.manager.find(command.subject)
     call = CreateGroup(
         name=data.name,
         members=people_of(data.members),

@@ -28,7 +28,7 @@ from gateway_worker.commands.handlers.effect import (
 )
 from gateway_worker.commands.handlers.forwarded_files import attachment_of
 from gateway_worker.commands.handlers.new_chats import send_unless_held
-from gateway_worker.commands.handlers.targets import Target, find_target
+from gateway_worker.commands.handlers.targets import Target, check_id, find_target
 from gateway_worker.commands.handlers.timers import chat_timer
 from gateway_worker.commands.lanes import Lane, Order
 from gateway_worker.commands.preparation import Preparation
@@ -74,25 +74,31 @@ async def send(context: Context, command: MessageSend) -> Effect:
     if content.pop("media", None) is not None and attachment is None:
         raise UnsupportedError("this file cannot be sent")
     timer = await chat_timer(context, session, command.data.to)
-    sent = await send_unless_held(
-        context,
-        session,
-        SendMessage(
-            to=command.data.to.removeprefix("+"),
-            mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),
-            mentions_all=contents.mentions_all(command.data.to, content),
-            forwarding_score=_score(command.data),
-            album_id=command.data.album_id,
-            disappearing_seconds=timer.seconds,
-            content=content,
-            quoted=await _quoted(context, session, command.data),
-            attachment=attachment,
-            thumbnail=making.preview.thumbnail if making and making.preview else None,
-        ),
-        command_id=command.id,
+    call = SendMessage(
+        to=command.data.to.removeprefix("+"),
+        mentions=tuple(mention.removeprefix("+") for mention in content.pop("mentions", ())),
+        mentions_all=contents.mentions_all(command.data.to, content),
+        forwarding_score=_score(command.data),
+        album_id=command.data.album_id,
+        disappearing_seconds=timer.seconds,
+        content=content,
+        quoted=await _quoted(context, session, command.data),
+        attachment=attachment,
+        thumbnail=making.preview.thumbnail if making and making.preview else None,
     )
+    try:
+        sent = await send_unless_held(context, session, call, command_id=command.id)
+    except InvalidCommandError as error:
+        raise _placed(error, named) from None
     told = told_of(command.data.content, upload) | shown
     return _sent_effect(session, command, sent, named, told, timer=timer.asked)
+
+
+def _placed(error: InvalidCommandError, named: _Named) -> InvalidCommandError:
+    """Return what a host finds wrong with a message, with its place: that of what it is about."""
+    if error.pointer is not None or named.target is None:
+        return error
+    return InvalidCommandError(error.detail, pointer="/data/content/target")
 
 
 async def effect_of_earlier(
@@ -209,6 +215,7 @@ async def _named(context: Context, session: Session, data: MessageSendData) -> _
     """
     if isinstance(data.content, ForwardToSend):
         message, pointer = data.content.message, "/data/content/message"
+        check_id(message.chat, pointer=f"{pointer}/chat")
         found = await find_target(context, session, message.chat, message, pointer=pointer)
         return _Named(forwarded=contents.forwardable(found.row, context.features))
     target: MessageTarget | None = getattr(data.content, "target", None)

@@ -11,16 +11,27 @@ from gateway_contracts import (
     Erased,
 )
 from gateway_worker.commands.handlers.effect import Context, Effect, Handler
+from gateway_worker.commands.handlers.targets import names_the_account
 from gateway_worker.commands.lanes import Lane
-from gateway_worker.errors import GatewayError
+from gateway_worker.errors import GatewayError, InvalidCommandError
 from gateway_worker.sessions.changes import source_of
 
 
 async def erase(context: Context, command: ContactErase) -> Effect:
-    """Erase it; a run that was interrupted goes on, and tells what it has erased itself."""
+    """Erase it; a run that was interrupted goes on, and tells what it has erased itself.
+
+    Raises:
+        InvalidCommandError: It is the account itself, which has written all that was ever sent.
+        GatewayError: It is not erased.
+    """
     if context.privacy is None:
         raise GatewayError("this worker cannot erase")
     session = await context.manager.find(command.subject)
+    if names_the_account(session, command.data.contact):
+        raise InvalidCommandError(
+            "this is the session's own account; session.delete erases what there is of it",
+            pointer="/data/contact",
+        )
 
     held = context.manager.registry.held_session(command.subject)
 

@@ -1,5 +1,8 @@
 """What the account shows of itself, and to whom."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from gateway_contracts import (
     Done,
     PrivacyGet,
@@ -15,7 +18,7 @@ from gateway_worker.commands.handlers.effect import Context, Effect, Handler, Ne
 from gateway_worker.commands.lanes import Lane
 from gateway_worker.commands.picture_preparation import PicturePreparation
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.errors import UnsupportedError
+from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.host_protocol.methods.profile import (
     AskOwnProfile,
     AskPrivacy,
@@ -23,6 +26,19 @@ from gateway_worker.host_protocol.methods.profile import (
     SetPrivacy,
     SetProfile,
 )
+
+_USUAL: Final = (
+    PrivacyValue.ALL,
+    PrivacyValue.CONTACTS,
+    PrivacyValue.CONTACTS_EXCEPT,
+    PrivacyValue.NOBODY,
+)
+_POSSIBLE: Final[Mapping[PrivacySetting, tuple[PrivacyValue, ...]]] = {
+    PrivacySetting.ONLINE: (PrivacyValue.ALL, PrivacyValue.MATCH_LAST_SEEN),
+    PrivacySetting.READ_RECEIPTS: (PrivacyValue.ALL, PrivacyValue.NOBODY),
+    PrivacySetting.CALL_ADD: (PrivacyValue.ALL, PrivacyValue.KNOWN),
+}
+"""What WhatsApp's apps offer of settings that are not one of the usual."""
 
 
 async def show(context: Context, command: ProfileGet) -> Effect:
@@ -82,7 +98,17 @@ async def privacy(context: Context, command: PrivacyGet) -> Effect:
 
 
 async def set_privacy(context: Context, command: PrivacySet) -> Effect:
-    """Change who may see something."""
+    """Change who may see something.
+
+    Raises:
+        InvalidCommandError: WhatsApp has no such value of this setting.
+        GatewayError: As the session says.
+    """
+    possible = _POSSIBLE.get(command.data.setting, _USUAL)
+    if command.data.value not in possible:
+        raise InvalidCommandError(
+            f"{command.data.setting} may be {', '.join(possible)}", pointer="/data/value"
+        )
     session = await context.manager.find(command.subject)
     found = await session.request(
         SetPrivacy(setting=command.data.setting.value, value=command.data.value.value),

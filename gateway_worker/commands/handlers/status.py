@@ -210,8 +210,10 @@ def _prepare_post(context: Context, command: StatusPost) -> Preparation:
     return StatusPreparation(command=command, upload=upload)
 
 
-def _prepare_deletion(_context: Context, command: StatusDelete) -> Preparation:
-    return StatusPreparation(command=command)
+def _prepare_deletion(context: Context, command: StatusDelete) -> Preparation:
+    return StatusPreparation(
+        command=command, check=lambda session: _own_post(context, session, command)
+    )
 
 
 def _order(_command: Posting) -> Order:

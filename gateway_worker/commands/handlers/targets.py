@@ -9,7 +9,13 @@ from gateway_worker.errors import InvalidCommandError
 from gateway_worker.host_protocol.methods.messages import FindChats
 from gateway_worker.runtime.retry import until_answered
 from gateway_worker.sessions.changes import Direction, MessageRow
-from gateway_worker.sessions.chats import chat_of, is_person, without_device
+from gateway_worker.sessions.chats import (
+    can_be_id,
+    chat_of,
+    is_person,
+    spellings_of,
+    without_device,
+)
 from gateway_worker.sessions.session.session import Session
 
 
@@ -73,6 +79,7 @@ async def find_target(
         InvalidCommandError: Its writer is not known, or several members of a group have used the
             id.
     """
+    check_id(named.participant, pointer=f"{pointer}/participant")
     row = await _find(context, session, to, named, pointer)
     participant = named.participant or (row.sender if row else None)
     if participant is None:
@@ -88,6 +95,21 @@ async def find_target(
         from_me=is_sent or _is_own(session, participant),
         row=row,
     )
+
+
+def check_id(text: str | None, *, pointer: str) -> None:
+    """Refuse what is no id, if anything is given.
+
+    Raises:
+        InvalidCommandError: It is none.
+    """
+    if text is not None and not can_be_id(text):
+        raise InvalidCommandError("is no WhatsApp id, and no number either", pointer=pointer)
+
+
+def names_the_account(session: Session, contact: str) -> bool:
+    """Whether somebody whom a command names is the account itself."""
+    return any(_is_own(session, one) for one in spellings_of(chat_of(contact)))
 
 
 def _is_own(session: Session, jid: str) -> bool:

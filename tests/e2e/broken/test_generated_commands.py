@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway_contracts import CommandFailed, CommandSucceeded
+from gateway_contracts import CommandFailed, CommandSucceeded, ErrorBody
 from tests.e2e.harness import ErrorCode, Gateway
 from tests.support.generated import Generated, Places, generated_commands
 from tests.support.pacing import pace
@@ -68,10 +68,22 @@ async def test_every_command_has_one_end(gateway: Gateway, pytestconfig: pytest.
         if isinstance(one.event, CommandFailed) and one.event.data.error.code is ErrorCode.INTERNAL
     }
     assert failed_inside == {}
+    unexplained = {
+        (one.event.data.command_type, one.event.data.error.detail)
+        for one in gateway.backend.arrivals
+        if isinstance(one.event, CommandFailed) and _is_unexplained(one.event.data.error)
+    }
+    assert unexplained == set()
     assert gateway.worker.process.pid == pid
     assert await gateway.worker.is_ready()
     log = await asyncio.to_thread(gateway.worker.log_path.read_text)
     assert [line for line in log.splitlines() if _is_fault(line)] == []
+
+
+def _is_unexplained(error: ErrorBody) -> bool:
+    """Whether a command is called invalid, though its body can be read, and nothing says where."""
+    of_the_body = (error.detail or "").startswith(("the body ", "the command has "))
+    return error.code is ErrorCode.INVALID_COMMAND and not error.errors and not of_the_body
 
 
 def _is_fault(line: str) -> bool:

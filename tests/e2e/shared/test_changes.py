@@ -62,6 +62,7 @@ async def test_edits(talk: Talk) -> None:
     content["target"] = {"message_id": theirs}
     failed = await talk.gateway.fail(talk.command(content))
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+    assert [error.pointer for error in failed.data.error.errors] == ["/data/content/target"]
 
     told = partial(talk.told, MessageEdited)
     assert await told(await talk.other.edit(theirs, "hello you")) == {
@@ -198,6 +199,19 @@ async def test_the_parts_of_an_album(talk: Talk) -> None:
     assert (await talk.received(theirs)).data.album_id == "3EB0A1"
 
 
+@pytest.mark.parametrize("is_inside", [False, True], ids=["around it", "in it"])
+async def test_a_picture_in_high_definition(talk: Talk, *, is_inside: bool) -> None:
+    """It says of which message it is, wherever the app of its sender writes that."""
+    association = {"associationType": "HD_IMAGE_DUAL_UPLOAD", "parentMessageKey": {"ID": "3EB0A1"}}
+    context = {"messageContextInfo": {"messageAssociation": association}}
+    inner = {"imageMessage": {"caption": "At the sea"}, **(context if is_inside else {})}
+    wire = {"associatedChildMessage": {"message": inner}, **({} if is_inside else context)}
+
+    event = await talk.received(await talk.other.send_content(talk.phone.number, wire))
+
+    assert (event.data.hd_of, event.data.content.kind) == ("3EB0A1", "image")
+
+
 async def test_a_forward(talk: Talk) -> None:
     """What a message says now goes to somebody else, and who gets one is told how often."""
     theirs = await talk.other.send_text(talk.phone.number, "helo all")
@@ -226,6 +240,9 @@ async def test_a_forward(talk: Talk) -> None:
     unknown = {"kind": "forward", "message": {**message, "message_id": "3EB0FFFFFFFFFFFFFFFF"}}
     failed = await talk.gateway.fail(talk.command(unknown))
     assert failed.data.error.errors[0].pointer == "/data/content/message/message_id"
+    nowhere = {"kind": "forward", "message": {**message, "chat": "the club"}}
+    failed = await talk.gateway.fail(talk.command(nowhere))
+    assert failed.data.error.errors[0].pointer == "/data/content/message/chat"
 
 
 @pytest.mark.parametrize(
@@ -233,12 +250,13 @@ async def test_a_forward(talk: Talk) -> None:
     [
         ({"message_id": "3EB0FFFFFFFFFFFFFFFF"}, {}, "/data/content/target/message_id"),
         ({"message_id": "3EB0AB"}, {"reply_to": {"message_id": "3EB0AB"}}, "/data/reply_to"),
+        ({"message_id": "3EB0AB", "participant": "Ada"}, {}, "/data/content/target/participant"),
     ],
 )
 async def test_what_nothing_can_be_about(
     talk: Talk, target: dict[str, Any], more: dict[str, Any], pointer: str
 ) -> None:
-    """A message that nobody knows, and one that is at the same time to be answered."""
+    """A message that nobody knows, of nobody, and one that is at the same time to be answered."""
     content = {"kind": "reaction", "target": target, "emoji": EMOJI}
 
     failed = await talk.gateway.fail(talk.command(content, **more))

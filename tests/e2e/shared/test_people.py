@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.e2e.shared.conftest import Shop
 
 NOBODY = "12025559999"
+NOBODY_S_LID = "199999999999999@lid"
 WEEK = 604_800
 
 
@@ -102,9 +103,29 @@ async def test_whom_a_backend_writes_to(gateway: Gateway, shop: Shop) -> None:
     link = f"https://wa.me/qr/{ada.profile.link_code}"
     told = {"kind": "contact_link", "link": link, "jid": ids_of(ada)["jid"], "push_name": "Ada"}
     assert await asking.ask("contact.link", link=link) == told
-    assert await asking.refused("contact.info", contact=NOBODY) is (
-        ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
-    )
+    for nobody in (NOBODY, NOBODY_S_LID):
+        assert await asking.refused("contact.info", contact=nobody) is (
+            ErrorCode.RECIPIENT_NOT_ON_WHATSAPP
+        )
+
+
+async def test_what_makes_no_sense_is_refused_with_its_place(gateway: Gateway, shop: Shop) -> None:
+    """Nobody is asked; what WhatsApp would say to it no backend has to find out."""
+    asking = Asking(gateway=gateway, name=shop.name)
+    own, link = ids_of(shop.phone), "https://wa.me/qr/ABCDEFGHIJKLM1"
+    community = {"name": "All", "is_community": True, "community": "120363025550100001@g.us"}
+    for kind, data, pointer in (
+        ("contact.block", {"contact": own["phone_number"]}, "/data/contact"),
+        ("contact.block", {"contact": own["lid"]}, "/data/contact"),
+        ("contact.erase", {"contact": own["phone_number"]}, "/data/contact"),
+        ("contact.link", {"link": link, "revoke": True}, "/data/revoke"),
+        ("privacy.set", {"setting": "read_receipts", "value": "contacts"}, "/data/value"),
+        ("privacy.set", {"setting": "last_seen", "value": "known"}, "/data/value"),
+        ("group.create", community, "/data/community"),
+    ):
+        failed = await gateway.fail(asking.command(kind, **data))
+        assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+        assert [fault.pointer for fault in failed.data.error.errors] == [pointer]
 
 
 async def a_picture_is_made_the_account_s(asking: Asking, shop: Phone) -> None:

@@ -73,3 +73,4 @@ async def test_a_vote_in_a_poll_that_the_device_never_had(talk: Talk) -> None:
     content = {"kind": "poll_vote", "target": target, "options": ["here"]}
     failed = await talk.gateway.fail(talk.command(content))
     assert failed.data.error.code is ErrorCode.INVALID_COMMAND
+    assert [error.pointer for error in failed.data.error.errors] == ["/data/content/target"]

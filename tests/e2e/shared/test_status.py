@@ -38,6 +38,12 @@ def post(gateway: Gateway, name: str, content: dict[str, Any], **more: Any) -> S
     return StatusPost(source=gateway.backend.source, subject=name, data=data)
 
 
+def deletion(gateway: Gateway, name: str, message_id: str) -> StatusDelete:
+    """Return the command that deletes a post."""
+    data = StatusDeleteData(message_id=message_id)
+    return StatusDelete(source=gateway.backend.source, subject=name, data=data)
+
+
 async def shop_of(gateway: Gateway, name: str, *, shown_to: tuple[Phone, ...]) -> Phone:
     """Link an account whose phone shows its status to some people only."""
     shop = await gateway.sandbox.add_phone()
@@ -115,13 +121,9 @@ async def test_a_post_is_deleted(gateway: Gateway, name: str) -> None:
     info = await gateway.succeed(post(gateway, name, {"kind": "text", "text": "open"}))
     await ada.next_message(timeout=30)
 
-    def deletion(message_id: str) -> StatusDelete:
-        data = StatusDeleteData(message_id=message_id)
-        return StatusDelete(source=gateway.backend.source, subject=name, data=data)
-
-    deleted = await gateway.succeed(deletion(info.message_id))
+    deleted = await gateway.succeed(deletion(gateway, name, info.message_id))
     gone = await ada.next_message(timeout=30)
-    refused = await gateway.fail(deletion("3EB0AB"))
+    refused = await gateway.fail(deletion(gateway, name, "3EB0AB"))
 
     assert isinstance(deleted, StatusInfo)
     assert (gone.kind, gone.target_id) == ("revoke", info.message_id)
@@ -129,12 +131,18 @@ async def test_a_post_is_deleted(gateway: Gateway, name: str) -> None:
 
 
 async def test_a_post_that_nobody_would_see(gateway: Gateway, name: str) -> None:
-    """It is refused, and not even the account's own phone gets it."""
+    """It is refused, and not even the account's own phone gets it.
+
+    Of a deletion it is said first that there is no such post.
+    """
     shop = await shop_of(gateway, name, shown_to=())
 
     refused = await gateway.fail(post(gateway, name, {"kind": "text", "text": "open"}))
+    unknown = await gateway.fail(deletion(gateway, name, "3EB0AB"))
 
     assert refused.data.error.code is ErrorCode.UNSUPPORTED
+    assert unknown.data.error.code is ErrorCode.INVALID_COMMAND
+    assert [fault.pointer for fault in unknown.data.error.errors] == ["/data/message_id"]
     assert len(shop.own_messages) == 0
 
 

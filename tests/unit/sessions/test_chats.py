@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_contracts import Ignore, SessionSettings
-from gateway_worker.sessions.chats import spellings_of
+from gateway_worker.sessions.chats import can_be_id, spellings_of
 from gateway_worker.sessions.settings import host_settings
 
 PHONE = "s.whatsapp.net"
@@ -43,3 +43,26 @@ def test_a_number_with_two_spellings(with_mark: str, without: str) -> None:
 def test_a_chat_with_one_id(chat: str) -> None:
     """It is what it is."""
     assert spellings_of(chat) == (chat,)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("+15550100002", True),
+        ("15550100002", True),
+        ("15550100002:7@s.whatsapp.net", True),
+        ("100000000000002@lid", True),
+        ("120363025550100001@g.us", True),
+        ("120363025550100002@newsletter", True),
+        ("status@broadcast", True),
+        ("0@s.whatsapp.net", True),
+        ("Ada", False),
+        ("@s.whatsapp.net", False),
+        ("1555 0100002", False),
+        ("1555@S.WHATSAPP.NET\n", False),
+        ("", False),
+    ],
+)
+def test_what_may_name_somebody(text: str, *, is_one: bool) -> None:
+    """By its form: whether there is anybody WhatsApp knows."""
+    assert can_be_id(text) is is_one

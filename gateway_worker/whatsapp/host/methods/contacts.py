@@ -79,6 +79,9 @@ def profile(tools: Tools, _request: Request, call: AskProfile) -> Profile:
         # It is known that there is somebody; of nobody it would have said so.
         detail = "WhatsApp has left this person out of its answer"
         raise SendFailedError(Failure(kind=FailureKind.TIMED_OUT, detail=detail, attempts=ONE_MORE))
+    if call.of.endswith(f"@{LID_SERVER}") and _is_nobody(found[0].UserInfo):
+        detail = "WhatsApp knows nobody by this id"
+        raise SendFailedError(Failure(kind=FailureKind.UNKNOWN_RECIPIENT, detail=detail))
     told = found[0].UserInfo
     return Profile(
         person=_person(tools.library, jid, verified_name=_verified_name(tools, known.jid)),
@@ -86,6 +89,11 @@ def profile(tools: Tools, _request: Request, call: AskProfile) -> Profile:
         picture_id=short(told.PictureID) or None,
         devices=len(told.Devices),
     )
+
+
+def _is_nobody(told: Any) -> bool:
+    """Whether WhatsApp tells nothing of an id: who there is has a phone, which is a device."""
+    return not (told.Devices or told.Status or told.PictureID)
 
 
 def _verified_name(tools: Tools, jid: str) -> str | None:
