@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway_contracts import CommandFailed, ErrorCode, SessionState, StatusReason
+from gateway_contracts import CommandFailed, ErrorCode
 from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
 from gateway_worker.commands.attempts import RetryPolicy
 from gateway_worker.commands.build import CommandLimits, CommandPorts, build_commands
@@ -24,21 +24,20 @@ from gateway_worker.outbox.build import Outbox, build_outbox
 from gateway_worker.sessions.build import SessionPorts
 from gateway_worker.sessions.hosting import HostLauncher, HostListener, HostSpec, SessionHost
 from gateway_worker.sessions.limits import SessionLimits
-from gateway_worker.sessions.observers import SessionObserver
 from gateway_worker.sessions.ownership.manager import SessionManager
-from gateway_worker.sessions.ports import CurrentQr, DeviceSnapshots, RouteCache
+from gateway_worker.sessions.ports import DeviceSnapshots
 from gateway_worker.sessions.send_journal import SendJournals, SendTrace, Unknown
 from gateway_worker.storage.db import Database
 from gateway_worker.storage.db.build import Stores, build_stores
 from gateway_worker.tenants.quotas import TenantShares
 from gateway_worker.tenants.verifying import Verifier
 from tests.integration.storage.db.support import WORKER
-from tests.support.ports import UnaskedLauncher, sessions_on
+from tests.support.ports import QuietObserver, QuietRouteCache, UnaskedLauncher, sessions_on
 
 log = structlog.get_logger(__name__)
 
 
-class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJournals):
+class NoHosts(HostLauncher, DeviceSnapshots, QuietRouteCache, QuietObserver, SendJournals):
     """What only sessions with a connection to WhatsApp need: here none gets one."""
 
     are_needed = are_portable = False
@@ -85,50 +84,6 @@ class NoHosts(HostLauncher, DeviceSnapshots, RouteCache, SessionObserver, SendJo
 
     async def delete(self, session_id: str) -> None:
         """There is no copy."""
-
-    async def put(
-        self, session_id: str, *, worker_id: str, state: SessionState, epoch: int
-    ) -> None:
-        """Nobody reads it."""
-
-    async def put_qr(self, session_id: str, qr: CurrentQr | None) -> None:
-        """Nobody reads it."""
-
-    async def remove(self, session_id: str) -> None:
-        """Nothing is there."""
-
-    def message_confirmed(self, seconds: float) -> None:
-        """None was sent."""
-
-    def reachout_refused(self) -> None:
-        """Nobody is written to."""
-
-    def host_restarted(self) -> None:
-        """None has died."""
-
-    def host_exited(self, *, expected: bool) -> None:
-        """None has ended."""
-
-    def disconnected(self, reason: StatusReason) -> None:
-        """Take it."""
-
-    def library_stopped(self) -> None:
-        """None runs."""
-
-    def link_restored(self) -> None:
-        """None was lost."""
-
-    def message_arrived(self) -> None:
-        """None arrives."""
-
-    def arrival_unsupported(self) -> None:
-        """Take it."""
-
-    def call_rejected(self, *, has_left: bool) -> None:
-        """None rings."""
-
-    def notice_dropped(self) -> None:
-        """Take it."""
 
 
 @dataclass(slots=True, kw_only=True)
