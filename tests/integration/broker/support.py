@@ -37,6 +37,16 @@ async def acknowledge(delivery: Delivery) -> None:
     await delivery.settle(Settlement.ACK)
 
 
+def after(gate: asyncio.Event, work: Work = acknowledge) -> Work:
+    """Return what begins to work once the gate is open."""
+
+    async def begin(delivery: Delivery) -> None:
+        await gate.wait()
+        await work(delivery)
+
+    return begin
+
+
 class Mill(CommandSink):
     """A dispatcher: one task per session, in order. A body is `<session> <number>`."""
 

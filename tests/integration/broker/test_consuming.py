@@ -12,6 +12,7 @@ from tests.integration.broker.support import (
     WORKER,
     Backend,
     Mill,
+    after,
     bodies,
     consuming,
     eventually_depth,
@@ -74,13 +75,8 @@ async def test_acknowledging_on_a_dying_connection_ends(
 ) -> None:
     """Acknowledgements that cannot leave any more give up, and the redelivery heals them."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await delivery.settle(Settlement.ACK)
-
     sessions = [f"s{number}" for number in range(PREFETCH)]
-    mill = Mill(work)
+    mill = Mill(after(gate))
     async with consuming(settings, mill, *sessions) as (broker, consumer):
         await backend.send_all([f"{session} 1" for session in sessions])
         await eventually(lambda: len(mill.executed) == PREFETCH)
@@ -131,12 +127,7 @@ async def test_a_command_published_twice_is_executed_once_while_it_is_in_work(
 ) -> None:
     """The second message joins the first, and both leave the queue with one execution."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await delivery.settle(Settlement.ACK)
-
-    mill = Mill(work)
+    mill = Mill(after(gate))
     async with consuming(settings, mill, "s1") as (broker, consumer):
         await backend.send("s1 1", message_id="same")
         await backend.send("s1 1", message_id="same")
@@ -165,12 +156,7 @@ async def test_commands_that_share_an_id_by_mistake_are_both_handed_on(
 ) -> None:
     """An id that a careless backend gives to two commands swallows neither."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await delivery.settle(Settlement.ACK)
-
-    mill = Mill(work)
+    mill = Mill(after(gate))
     async with consuming(settings, mill, "s1", "s2") as (_, consumer):
         await backend.send("s1 1", message_id="same")
         await backend.send("s2 2", message_id="same")
@@ -302,13 +288,8 @@ async def test_pausing_stops_the_intake_and_keeps_what_is_in_hand(
 ) -> None:
     """While paused nothing new comes, and what had come can still be settled."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await delivery.settle(Settlement.ACK)
-
     queue = settings.topology.worker_queue(WORKER)
-    mill = Mill(work)
+    mill = Mill(after(gate))
     async with consuming(settings, mill, "s1") as (broker, consumer):
         await backend.send("s1 1")
         await eventually(lambda: mill.accepted)
@@ -366,12 +347,7 @@ async def test_draining_gives_back_in_order_what_was_not_begun(
 ) -> None:
     """What has begun is finished and acknowledged; the rest waits for the next worker, in order."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await delivery.settle(Settlement.ACK)
-
-    mill = Mill(work)
+    mill = Mill(after(gate))
     async with consuming(settings, mill, "s1") as (broker, consumer):
         await backend.send_all([f"s1 {number}" for number in range(100)])
         await eventually(lambda: len(mill.accepted) == PREFETCH)
@@ -394,12 +370,7 @@ async def test_the_service_finishes_what_is_in_hand_when_it_is_told_to_stop(
 ) -> None:
     """Stopping takes nothing new, waits for what has begun, then returns."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await delivery.settle(Settlement.ACK)
-
-    mill = Mill(work)
+    mill = Mill(after(gate))
     async with Broker.open(settings, worker_id=WORKER) as broker:
         consumer, stop = broker.consumer(mill), asyncio.Event()
         running = asyncio.create_task(consumer.run(stop))

@@ -7,7 +7,14 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import FieldError
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
-from tests.integration.broker.support import WORKER, Backend, Mill, consuming, eventually_depth
+from tests.integration.broker.support import (
+    WORKER,
+    Backend,
+    Mill,
+    after,
+    consuming,
+    eventually_depth,
+)
 from tests.support.eventually import eventually
 from tests.support.proxy import TcpProxy
 
@@ -89,12 +96,7 @@ async def test_a_dead_letter_gets_there_without_the_publishing_connection(
 ) -> None:
     """If it cannot be published with its reason, the broker itself moves it."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await bury(delivery)
-
-    mill = Mill(work)
+    mill = Mill(after(gate, bury))
     async with consuming(settings, mill, "s1") as (broker, consumer):
         await backend.send("s1 1")
         await eventually(lambda: mill.executed)
@@ -116,12 +118,7 @@ async def test_a_dead_letter_that_could_not_be_handed_over_is_refused_again(
 ) -> None:
     """With both connections gone nothing is settled, so the command comes again as a new one."""
     gate = asyncio.Event()
-
-    async def work(delivery: Delivery) -> None:
-        await gate.wait()
-        await bury(delivery)
-
-    mill = Mill(work)
+    mill = Mill(after(gate, bury))
     async with consuming(settings, mill, "s1") as (broker, consumer):
         await backend.send("s1 1")
         await eventually(lambda: mill.executed)
