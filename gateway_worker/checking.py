@@ -22,12 +22,20 @@ from gateway_worker.storage.db.database import Database
 from gateway_worker.storage.db.fleet import known_fleet
 from gateway_worker.storage.db.migrate import pending_revisions
 from gateway_worker.storage.db.workers import PostgresWorkerStore
-from gateway_worker.storage.objects.client import Objects, StoreRefusedError
-from gateway_worker.storage.objects.store import Bucket, NotKeptError
+from gateway_worker.storage.objects.client import ForeignAnswerError, Objects, StoreRefusedError
+from gateway_worker.storage.objects.store import Bucket, NotKeptError, NotRemovedError
 from gateway_worker.tenants.build import build_tenants
 from gateway_worker.tenants.keys import NO_KEYS
 
 CHECK_SECONDS: Final = 4.5
+_REFUSALS: Final = (
+    CacheRefusedError,
+    StoreRefusedError,
+    ForeignAnswerError,
+    NotKeptError,
+    NotRemovedError,
+)
+"""Of a service that answers, and not as it should."""
 """For all of them together: they are asked at the same time."""
 
 Ask = Callable[[AsyncExitStack, Settings], Awaitable[None]]
@@ -103,7 +111,7 @@ async def _find_out(service: Service, settings: Settings) -> Finding:
         return Finding(service=service, problem=f"no answer within {CHECK_SECONDS:g} s")
     except ConfigurationError as error:
         return Finding(service=service, problem=error.detail, is_refusal=True)
-    except (CacheRefusedError, StoreRefusedError, NotKeptError) as error:
+    except _REFUSALS as error:
         return Finding(service=service, problem=error.detail, is_reached=True)
     except GatewayError as error:
         return Finding(service=service, problem=error.detail)

@@ -36,7 +36,11 @@ _REMEDIES: Final[dict[type[Exception], str]] = {
 
 
 class CacheRefusedError(DependencyError):
-    """Redis answers, and does not do what it is asked."""
+    """Redis answers, and does not do what it is asked; `reason` is the first word it says."""
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class _RotatedConnection(SSLConnection):
@@ -118,7 +122,7 @@ class Cache:
         except ResponseError as error:
             problem = f"Redis at {self._settings.address}: {_refusal(error)}"
             self._note_refusal(problem)
-            raise CacheRefusedError(problem) from None
+            raise CacheRefusedError(problem, reason=_name_of(error)) from None
         except Exception as error:  # noqa: BLE001 - the library, the loop and the parser have one each
             # The library's messages quote commands with their arguments: only the kind is told.
             problem = f"Redis at {self._settings.address}: {described(error)}"
@@ -149,10 +153,14 @@ class Cache:
         self._up = up
 
 
+def _name_of(error: ResponseError) -> str:
+    """Name an error that Redis has answered with."""
+    code = _CODE.match(str(error))
+    return type(error).__name__ if code is None else code[0]
+
+
 def _refusal(error: ResponseError) -> str:
-    """Name an error that Redis has answered with, and what helps if that is known."""
-    name = type(error).__name__
-    if (code := _CODE.match(str(error))) is not None:
-        name = code[0]
+    """Name such an error, and what helps if that is known."""
+    name = _name_of(error)
     remedy = _REMEDIES.get(type(error))
     return name if remedy is None else f"{name}: {remedy}"

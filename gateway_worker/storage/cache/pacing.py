@@ -14,10 +14,11 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from gateway_worker.commands.pacing.buckets import Asked, Levels, Part, Reserved
-from gateway_worker.storage.cache.client import Cache
+from gateway_worker.storage.cache.client import Cache, CacheRefusedError
 
 KEEP_MS: Final = 172_800_000
 """For how long a session's key outlives its last message: until its day is over everywhere."""
+_OTHER_TYPE: Final = "WRONGTYPE"
 _PARTS: Final = (Part.DAY, Part.RECIPIENT, Part.SESSION)
 
 # What it computes is in `commands.pacing.buckets`, which says why.
@@ -135,7 +136,15 @@ class RedisPacing:
                 found = await client.eval(_RESERVE, len(keys), *keys, *values)
             return found
 
-        part, wait, now, full_at, chat_full_at, day, count = await self._cache.call(run)
+        try:
+            answer = await self._cache.call(run)
+        except CacheRefusedError as error:
+            if error.reason != _OTHER_TYPE:
+                raise
+            # Something else has been put there; all sessions would be paced without Redis for it.
+            await self._cache.call(lambda client: client.unlink(*keys))
+            answer = await self._cache.call(run)
+        part, wait, now, full_at, chat_full_at, day, count = answer
         return Reserved(
             part=_PARTS[part],
             wait_ms=wait,

@@ -41,6 +41,20 @@ def asked(**values: Any) -> Asked:
     return Asked(**(usual | values))
 
 
+async def test_what_somebody_else_has_put_in_a_bucket_s_place_is_replaced(
+    cache: Cache, redis: Redis, redis_prefix: str
+) -> None:
+    """It is refused each time, and would leave all sessions of the worker without the buckets."""
+    buckets = RedisPacing(cache=cache)
+    await buckets.reserve("shop", "ada", asked(), Levels())
+    for key in [key async for key in redis.scan_iter(match=f"{redis_prefix}*")]:
+        await redis.unlink(key)
+        await redis.rpush(key, "junk")
+    first = await buckets.reserve("shop", "ada", asked(), Levels())
+    second = await buckets.reserve("shop", "ada", asked(), Levels())
+    assert (first.wait_ms, second.wait_ms > 0) == (0, True)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_it_does_what_the_arithmetic_says(cache: Cache, seed: int) -> None:
     """Whatever is asked, with whatever is known already; each answer is as if computed here."""
