@@ -106,6 +106,11 @@ class ReconnectingConnection:
         """Return when the loss of the connection was noticed."""
         await self._down.wait()
 
+    @property
+    def broker_version(self) -> tuple[int, ...]:
+        """The first two numbers of the broker's version; empty without a connection."""
+        return () if self._connection is None else self._connection.broker_version
+
     def is_blocked(self) -> bool:
         """Tell whether the broker has stopped reading from this connection (an alarm)."""
         return self._connection is not None and self._connection.is_blocked

@@ -47,6 +47,8 @@ CANCELLED_LEAVE_SECONDS = 0.3
 """How long a consumer that was cancelled waits for the broker to let it go."""
 UPKEEP_PAUSE_SECONDS = 5.0
 """The longest pause between two looks at the broker while something seems to be wrong."""
+_IGNORES_SENT_DEATHS = (4, 0)
+"""The RabbitMQ from which on a sender's malformed `x-death` does no harm to dead letters."""
 
 
 class CommandConsumer:
@@ -279,6 +281,7 @@ class CommandConsumer:
         was not (all of it at once if the wait is cancelled).
         """
         self._is_running = True
+        self._warn_of_senders()
         self._start()
         self._apply()
         watching = (
@@ -296,6 +299,12 @@ class CommandConsumer:
                 task.cancel()
             await self._upkeep.stop()
             await self._leave()
+
+    def _warn_of_senders(self) -> None:
+        """Say so if the broker can be brought down by those whom this fleet does not trust."""
+        version = self._connection.broker_version
+        if self._verifier is not None and version and version < _IGNORES_SENT_DEATHS:
+            log.warning("broker.too_old_for_tenants", version=".".join(map(str, version)))
 
     async def stop_intake(self) -> None:
         """Stop taking commands for good and return when none can come any more. Idempotent.

@@ -36,7 +36,13 @@ from aio_pika.abc import AbstractIncomingMessage, UnderlayChannel
 from aio_pika.exceptions import ChannelInvalidStateError, ConnectionClosed
 from aio_pika.message import IncomingMessage
 from aio_pika.tools import OneShotCallback
-from aiormq.abc import AbstractChannel, ChannelFrame, DeliveredMessage, ExceptionType
+from aiormq.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    ChannelFrame,
+    DeliveredMessage,
+    ExceptionType,
+)
 from aiormq.channel import Channel as ConfirmingUnderlay
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from aiormq.exceptions import ChannelAccessRefused
@@ -53,6 +59,11 @@ __all__ = ["Channel", "ChannelAccessRefused", "Connection"]
 _NUMBER = re.compile("[0-9]+")
 _ANY_FRAME_BYTES = 131_064
 """How much goes into a frame where the broker sets no limit (`frame_max` is 0)."""
+
+
+def _version(connection: AbstractConnection) -> tuple[int, ...]:
+    said = connection.server_properties.get("version")
+    return tuple(map(int, _NUMBER.findall(str(said))[:2]))
 
 
 class Channel(aio_pika.Channel):
@@ -88,8 +99,7 @@ class Channel(aio_pika.Channel):
     @property
     def broker_version(self) -> tuple[int, ...]:
         """The first two numbers of the broker's version; empty if it does not say."""
-        said = self._below.connection.server_properties.get("version")
-        return tuple(map(int, _NUMBER.findall(str(said))[:2]))
+        return _version(self._below.connection)
 
     def on_consumer_cancelled(self, callback: Callable[[str | None], None]) -> None:
         """Have `callback` called with the tag of each consumer that the broker cancels."""
@@ -228,6 +238,11 @@ class Connection(aio_pika.Connection):
     def is_open(self) -> bool:
         """Whether the connection is made, and its reader and writer run."""
         return self.transport is not None and self.transport.connection.is_opened
+
+    @property
+    def broker_version(self) -> tuple[int, ...]:
+        """The first two numbers of the broker's version; empty if it does not say."""
+        return () if self.transport is None else _version(self.transport.connection)
 
     @property
     def is_blocked(self) -> bool:

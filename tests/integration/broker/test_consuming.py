@@ -7,7 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway_worker.broker import Broker, BrokerSettings
+from gateway_worker.broker.connection import ReconnectingConnection
 from gateway_worker.commands.ports import Delivery, Settlement
+from gateway_worker.tenants.verifying import UserVerifier
 from tests.integration.broker.support import (
     WORKER,
     Backend,
@@ -281,6 +283,39 @@ async def test_a_subscription_that_is_not_answered_is_named_and_made_again(
     assert shared.queue in {
         line["queue"] for line in logs if line["event"] == "consumer.not_answered"
     }
+
+
+@pytest.mark.parametrize(
+    ("version", "verifier", "warned"),
+    [
+        pytest.param((3, 13), UserVerifier(operators=frozenset()), ["3.13"], id="before 4.0"),
+        pytest.param((4, 0), UserVerifier(operators=frozenset()), [], id="4.0"),
+        pytest.param((), UserVerifier(operators=frozenset()), [], id="does not say"),
+        pytest.param((3, 13), None, [], id="backends are trusted"),
+    ],
+)
+async def test_a_broker_that_backends_can_bring_down_is_told_of_where_they_are_not_trusted(
+    settings: BrokerSettings,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    version: tuple[int, ...],
+    verifier: UserVerifier | None,
+    warned: list[str],
+) -> None:
+    """Before 4.0 a malformed `x-death` of a sender's ends what moves dead letters."""
+    async with Broker.open(settings, worker_id=WORKER) as broker:
+        consumer = broker.consumer(Mill(), verifier=verifier)
+        assert len(broker._consuming.broker_version) == 2
+        monkeypatch.setattr(ReconnectingConnection, "broker_version", version)
+        with capture_logs() as logs:
+            stop = asyncio.Event()
+            running = asyncio.create_task(consumer.run(stop))
+            await eventually(lambda: consumer.is_consuming)
+            stop.set()
+            await running
+
+    told = [line["version"] for line in logs if line["event"] == "broker.too_old_for_tenants"]
+    assert told == warned
 
 
 async def test_pausing_stops_the_intake_and_keeps_what_is_in_hand(
