@@ -58,6 +58,9 @@ It prints one JSON line when it is ready: `proxy_url`, `ca_file`, `root_key` for
     POST /phones/N/messages/ID/reactions {emoji}        201 {message_id}
     POST /phones/N/polls {to, question, options, selectable_count}  201 {message_id}
     POST /phones/N/messages/ID/votes {options}          201 {message_id}
+    POST /phones/N/messages/ID/comments {text}          201 {message_id}  (on an announcement)
+    POST /phones/N/messages/ID/answers {response, extra_guests}   201 {message_id}  (to an event)
+    PUT  /phones/N/secrets {given}                      204
     GET  /phones/N/messages/ID/choice                   200 {options}  (of a vote, by its id)
     POST /phones/N/channels {followers, name, description}  201 {channel}
     POST /phones/N/channels/CHANNEL/posts {text}        201 {message_id}

@@ -40,11 +40,13 @@ from gateway_worker.sandbox.control.models.messages import (
     Choice,
     ContentView,
     Emoji,
+    EventAnswer,
     MessageIds,
     NewContent,
     NewMessage,
     NewPoll,
     NewText,
+    Secrets,
     Sent,
 )
 from gateway_worker.sandbox.control.models.phones import (
@@ -348,6 +350,31 @@ class Methods(Caller):
     async def choice(self, number: str, message_id: str) -> Choice:
         """Show what somebody has chosen in a poll that the phone knows, by the id of the vote."""
         return await self._call("GET", f"/phones/{number}/messages/{message_id}/choice", Choice)
+
+    async def comment(self, number: str, message_id: str, text: str) -> str:
+        """Comment on what a community announces; returns the id of the comment."""
+        body = NewText(text=text)
+        return (
+            await self._call(
+                "POST", f"/phones/{number}/messages/{message_id}/comments", Sent, body=body
+            )
+        ).message_id
+
+    async def answer_event(
+        self, number: str, message_id: str, response: str, *, extra_guests: int = 0
+    ) -> str:
+        """Say whether the account comes to an appointment; returns the id of the answer."""
+        body = EventAnswer(response=response, extra_guests=extra_guests)
+        return (
+            await self._call(
+                "POST", f"/phones/{number}/messages/{message_id}/answers", Sent, body=body
+            )
+        ).message_id
+
+    async def give_secrets(self, number: str, *, given: bool) -> None:
+        """Give each message a secret from now on, with which its edits are encrypted, or none."""
+        body = Secrets(given=given)
+        await self._call("PUT", f"/phones/{number}/secrets", None, body=body)
 
     async def edit(self, number: str, message_id: str, text: str) -> str:
         """Replace the text of a message of this account; returns the id of the change."""

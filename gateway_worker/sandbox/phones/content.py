@@ -45,6 +45,10 @@ KINDS: Final = {
     "pinInChatMessage": "pin",
     "keepInChatMessage": "keep",
     "eventMessage": "event",
+    "encEventResponseMessage": "event_response",
+    "encReactionMessage": "reaction",
+    "encCommentMessage": "comment",
+    "secretEncryptedMessage": "edit",
     "buttonsResponseMessage": "interactive_reply",
     "listResponseMessage": "interactive_reply",
     "templateButtonReplyMessage": "interactive_reply",
@@ -57,7 +61,8 @@ KINDS: Final = {
     "templateMessage": "buttons",
     "listMessage": "list_menu",
 }
-"""What a phone calls the fields of a message; one that is not among them is shown as `other`."""
+"""What a phone calls the fields of a message; one that is not among them is shown as `other`. It
+does not look into what is encrypted once more."""
 
 _WRAPPERS: Final = frozenset(
     (
@@ -71,7 +76,12 @@ _WRAPPERS: Final = frozenset(
     )
 )
 """Fields that hold another message, and say something about how it is shown."""
-_KEYS: Final = ("key", "pollCreationMessageKey")
+_KEYS: Final = (
+    "key",
+    "pollCreationMessageKey",
+    "eventCreationMessageKey",
+    "targetMessageKey",
+)
 """Fields in which what is about a message names it."""
 
 
@@ -199,12 +209,12 @@ def revoke_content(target: Target) -> Message:
     return message
 
 
-def edit_content(text: str, target: Target) -> Message:
-    """Build the new text of a message this account wrote; phones wrap it."""
+def edit_content(new: Message, target: Target) -> Message:
+    """Build what a message this account wrote says from now on; phones wrap it."""
     message = Message()
     protocol = message.editedMessage.message.protocolMessage
     protocol.type = ProtocolMessage.MESSAGE_EDIT
-    protocol.editedMessage.conversation = text
+    protocol.editedMessage.CopyFrom(new)
     target.write_to(protocol.key)
     return message
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway_worker.sandbox.phones.content import unwrapped
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _TYPES: Final = {
     "reactionMessage": "reaction",
+    "encReactionMessage": "reaction",
     "pollCreationMessage": "poll",
     "pollUpdateMessage": "poll",
 }
@@ -26,16 +27,20 @@ _MEDIA: Final = {
     "contactMessage": "vcard",
     "contactsArrayMessage": "contact_array",
 }
-_HIDDEN: Final = frozenset(("reactionMessage", "pollUpdateMessage"))
+_HIDDEN: Final = frozenset(
+    ("reactionMessage", "encReactionMessage", "pollUpdateMessage", "encEventResponseMessage")
+)
 _EDIT, _PIN, _REVOKE, _REVOKE_AS_ADMIN = "1", "2", "7", "8"
+_CODES: Final = {"pinInChatMessage": _PIN, "secretEncryptedMessage": _EDIT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """Attributes of a message's stanza and of each ciphertext in it."""
+    """Attributes of a message's stanza, of each ciphertext in it, and of its `meta`, if any."""
 
     message: Attrs
     ciphertext: Attrs
+    meta: Attrs = field(default_factory=dict)
 
 
 NO_FORM: Final = Form(message={}, ciphertext={})
@@ -45,17 +50,20 @@ def form_of(message: Message) -> Form:
     """Return the form in which phones send such content."""
     stanza: Attrs = {"type": "text"}
     sealed: Attrs = {}
-    for field, part in unwrapped(message).ListFields():
-        media = _mediatype(field.name, part)
+    meta: Attrs = {}
+    for one, part in unwrapped(message).ListFields():
+        media = _mediatype(one.name, part)
         if media:
             sealed["mediatype"] = media
-        stanza["type"] = _TYPES.get(field.name, "media" if media else str(stanza["type"]))
-        edit = _edit(field.name, part)
+        stanza["type"] = _TYPES.get(one.name, "media" if media else str(stanza["type"]))
+        edit = _edit(one.name, part)
         if edit:
             stanza["edit"] = edit
-        if field.name in _HIDDEN:
+        if one.name in _HIDDEN:
             sealed["decrypt-fail"] = "hide"
-    return Form(message=stanza, ciphertext=sealed)
+        if one.name == "encCommentMessage":
+            meta["thread_msg_id"] = part.targetMessageKey.ID
+    return Form(message=stanza, ciphertext=sealed, meta=meta)
 
 
 def _mediatype(name: str, part: Any) -> str:
@@ -67,8 +75,8 @@ def _mediatype(name: str, part: Any) -> str:
 
 
 def _edit(name: str, part: Any) -> str:
-    if name == "pinInChatMessage":
-        return _PIN
+    if name in _CODES:
+        return _CODES[name]
     if name == "reactionMessage":
         return "" if part.text else _REVOKE
     if name != "protocolMessage" or not part.HasField("type"):

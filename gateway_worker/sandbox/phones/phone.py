@@ -11,7 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway_worker.sandbox.phones import content, polls
+from gateway_worker.sandbox.phones import content, polls, sealing
 from gateway_worker.sandbox.phones.app_state import key_share
 from gateway_worker.sandbox.phones.arrivals import Arrivals
 from gateway_worker.sandbox.phones.channels import ChannelPosts
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.media.attachment import Attachment
     from gateway_worker.sandbox.phones.media.draft import MediaDraft
     from gateway_worker.sandbox.phones.scripts import Script
+    from gateway_worker.sandbox.phones.wa_e2e import Message
     from gateway_worker.sandbox.service.accounts import Account
     from gateway_worker.sandbox.service.calls import Call
     from gateway_worker.sandbox.service.pairing import PairCodeFinish, PairCodeHello
@@ -304,11 +305,58 @@ class Phone(PhoneRecords):
     async def react(self, message: str | ChatMessage, emoji: str) -> str:
         """React to a message; an empty emoji takes the reaction back.
 
-        Returns and raises as `send_text`.
+        To what a community announces the reaction is encrypted once more. Returns and raises as
+        `send_text`, and:
+
+        Raises:
+            InvalidContentError: that announcement came without a secret.
         """
         target = self.message(message)
         reaction = content.reaction_content(emoji, target.as_target())
+        group = self._service.groups.find(target.chat)
+        if group is not None and group.is_announcements:
+            reaction = sealing.sealed_reaction(reaction, target, sender=self.jid)
         return await self._writer.send(target.chat, reaction)
+
+    async def comment(self, message: str | ChatMessage, text: str) -> str:
+        """Comment on what a community announces.
+
+        Returns and raises as `send_text`, and:
+
+        Raises:
+            InvalidContentError: the announcement came without a secret.
+        """
+        target = self.message(message)
+        comment = sealing.sealed_comment(text, target, sender=self.jid)
+        return await self._writer.send(target.chat, comment)
+
+    async def answer_event(
+        self, message: str | ChatMessage, response: str, *, extra_guests: int = 0
+    ) -> str:
+        """Say whether this account comes to an appointment.
+
+        Args:
+            message: the appointment.
+            response: `GOING`, `NOT_GOING` or `MAYBE`.
+            extra_guests: how many others come along.
+
+        Returns and raises as `send_text`, and:
+
+        Raises:
+            InvalidContentError: it is no appointment, came without a secret, or the answer is none.
+        """
+        target = self.message(message)
+        answer = sealing.event_response(
+            target, response, extra_guests=extra_guests, sender=self.jid
+        )
+        return await self._writer.send(target.chat, answer)
+
+    def give_secrets(self, *, on: bool = True) -> None:
+        """Give each message from now on a secret, as newer apps do, or not, as older ones.
+
+        An edit of a message that has one is encrypted with it.
+        """
+        self._writer.gives_secrets = on
 
     async def send_poll(
         self, to: str | Jid, question: str, options: Sequence[str], *, selectable_count: int = 1
@@ -344,9 +392,28 @@ class Phone(PhoneRecords):
 
     async def edit(self, message: str | ChatMessage, text: str) -> str:
         """Replace the text of a message of this account; returns and raises as `send_text`."""
-        target = self.message(message)
+        return await self._edit(self.message(message), content.text_content(text))
+
+    async def edit_event(self, message: str | ChatMessage, event_json: Mapping[str, Any]) -> str:
+        """Replace an appointment of this account, or call it off.
+
+        Args:
+            message: the appointment.
+            event_json: the library's `EventMessage` as protojson.
+
+        Returns and raises as `send_text`, and:
+
+        Raises:
+            InvalidContentError: it is no appointment.
+        """
+        new = content.from_json({"eventMessage": event_json})
+        return await self._edit(self.message(message), new)
+
+    async def _edit(self, target: ChatMessage, new: Message) -> str:
         written = content.Target(message_id=target.message_id, chat=target.chat)
-        edit = content.edit_content(text, written)
+        edit = content.edit_content(new, written)
+        if sealing.has_secret(target):
+            edit = sealing.sealed_edit(edit, target, sender=self.jid)
         return await self._writer.send(target.chat, edit)
 
     async def revoke(self, message: str | ChatMessage) -> str:

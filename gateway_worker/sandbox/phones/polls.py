@@ -1,23 +1,16 @@
-"""Polls as phones write them, and votes: encrypted with a secret that came with the poll.
-
-The key of a vote is made of that secret, of the poll's id and writer, and of the voter. People are
-in it by LID here.
-"""
+"""Polls as phones write them, and votes: encrypted with a secret that came with the poll."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway_worker.sandbox.hkdf import hkdf
 from gateway_worker.sandbox.phones.content import unwrapped
 from gateway_worker.sandbox.phones.errors import InvalidContentError
+from gateway_worker.sandbox.phones.sealing import Purpose, give_secret, seal, unseal
 from gateway_worker.sandbox.phones.wa_e2e import Message, PollVoteMessage
 
 if TYPE_CHECKING:
@@ -26,8 +19,6 @@ if TYPE_CHECKING:
     from gateway_worker.sandbox.phones.values import ChatMessage
     from gateway_worker.sandbox.wire.jid import Jid
 
-_BYTES: Final = 32
-_NONCE_BYTES: Final = 12
 _POLLS: Final = ("pollCreationMessageV3", "pollCreationMessageV2", "pollCreationMessage")
 
 
@@ -38,7 +29,7 @@ def poll_content(question: str, options: Sequence[str], *, selectable_count: int
     poll.name, poll.selectableOptionsCount = question, selectable_count
     for option in options:
         poll.options.add(optionName=option)
-    message.messageContextInfo.messageSecret = secrets.token_bytes(_BYTES)
+    give_secret(message)
     return message
 
 
@@ -60,9 +51,8 @@ def vote_content(poll: ChatMessage, options: Sequence[str], *, voter: Jid) -> Me
     update = message.pollUpdateMessage
     poll.as_target().write_to(update.pollCreationMessageKey)
     chosen = PollVoteMessage(selectedOptions=[_hash(option) for option in options])
-    cipher, more = _cipher(poll, voter)
-    update.vote.encIV = os.urandom(_NONCE_BYTES)
-    update.vote.encPayload = cipher.encrypt(update.vote.encIV, chosen.SerializeToString(), more)
+    plain = chosen.SerializeToString()
+    seal(update.vote, poll, plain, sender=voter, purpose=Purpose.VOTE)
     update.senderTimestampMS = time.time_ns() // 1_000_000
     return message
 
@@ -78,9 +68,8 @@ def chosen_in(vote: ChatMessage, poll: ChatMessage) -> tuple[str, ...]:
         InvalidContentError: it cannot be opened, or is for something else than the poll has.
     """
     update = unwrapped(Message.FromString(vote.raw)).pollUpdateMessage
-    cipher, more = _cipher(poll, vote.sender)
     try:
-        opened = cipher.decrypt(update.vote.encIV, update.vote.encPayload, more)
+        opened = unseal(update.vote, poll, sender=vote.sender, purpose=Purpose.VOTE)
     except (InvalidTag, ValueError) as error:
         raise InvalidContentError("the vote cannot be opened") from error
     names = {_hash(option): option for option in _options_of(_poll_in(poll))}
@@ -88,16 +77,6 @@ def chosen_in(vote: ChatMessage, poll: ChatMessage) -> tuple[str, ...]:
     if not names.keys() >= set(hashes):
         raise InvalidContentError("the vote is for what the poll does not have")
     return tuple(names[one] for one in hashes)
-
-
-def _cipher(poll: ChatMessage, voter: Jid) -> tuple[AESGCM, bytes]:
-    secret = Message.FromString(poll.raw).messageContextInfo.messageSecret
-    if len(secret) != _BYTES:
-        raise InvalidContentError("the poll came without a secret")
-    person = str(voter.account)
-    purpose = f"{poll.message_id}{poll.sender.account}{person}Poll Vote"
-    key = hkdf(secret=secret, info=purpose.encode(), length=_BYTES)
-    return AESGCM(key), f"{poll.message_id}\0{person}".encode()
 
 
 def _poll_in(poll: ChatMessage) -> Any:

@@ -58,7 +58,8 @@ def fan_out(
     )
     hidden = Node("unavailable", {"type": "view_once"})
     participants += tuple(Node("to", {"jid": device}, (hidden,)) for device in without)
-    return Node("message", {**attrs, "to": to}, (Node("participants", {}, participants),))
+    meta = (Node("meta", form.meta),) if form.meta else ()
+    return Node("message", {**attrs, "to": to}, (Node("participants", {}, participants), *meta))
 
 
 def to_many(
@@ -67,7 +68,8 @@ def to_many(
     """Add to a message what all can read, and the key of it for the devices that lack it."""
     given = tuple(Node("to", {"jid": one}, (enc(key, NO_FORM),)) for one, key in keys)
     participants = message.require_child("participants")
-    content = (Node("participants", {}, given + participants.children), enc(sealed, form))
+    given_to = Node("participants", {}, given + participants.children)
+    content = (given_to, enc(sealed, form), *message.all("meta"))
     return Node(message.tag, {**message.attrs, "addressing_mode": "lid"}, content)
 
 

@@ -18,13 +18,23 @@ if TYPE_CHECKING:
 
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
         ContextInfo,
+        EventResponseMessage,
         Message,
         PollVoteMessage,
         ProtocolMessage,
+        SecretEncryptedMessage,
     )
     from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import HistorySync
 
-__all__ = ["ContextInfo", "HistorySync", "Message", "PollVoteMessage", "ProtocolMessage"]
+__all__ = [
+    "ContextInfo",
+    "EventResponseMessage",
+    "HistorySync",
+    "Message",
+    "PollVoteMessage",
+    "ProtocolMessage",
+    "SecretEncryptedMessage",
+]
 
 
 def _load(name: str) -> ModuleType:
@@ -42,7 +52,9 @@ def _load(name: str) -> ModuleType:
 if not TYPE_CHECKING:
     _module = _load("waE2E.WAWebProtobufsE2E_pb2")
     ContextInfo = _module.ContextInfo
+    EventResponseMessage = _module.EventResponseMessage
     Message = _module.Message
     PollVoteMessage = _module.PollVoteMessage
     ProtocolMessage = _module.ProtocolMessage
+    SecretEncryptedMessage = _module.SecretEncryptedMessage
     HistorySync = _load("waHistorySync.WAWebProtobufsHistorySync_pb2").HistorySync

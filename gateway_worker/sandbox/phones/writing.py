@@ -9,6 +9,7 @@ from gateway_worker.sandbox.phones import content
 from gateway_worker.sandbox.phones.form import form_of
 from gateway_worker.sandbox.phones.media.attachment import attachment_of
 from gateway_worker.sandbox.phones.outgoing import OutgoingMessage
+from gateway_worker.sandbox.phones.sealing import give_secret
 from gateway_worker.sandbox.phones.stanzas import new_message_id, receipt
 from gateway_worker.sandbox.phones.values import ChatMessage
 from gateway_worker.sandbox.phones.wa_e2e import Message
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
 
 class Writer:
-    """The writing half of a phone; recipients and messages are given as to `Phone`."""
+    """The writing half of a phone; recipients and messages are given as to `Phone`.
+
+    Attributes:
+        gives_secrets: whether each message gets a secret.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Writer:
         self._addresses = addresses
         self._outgoing = outgoing
         self._records = records
+        self.gives_secrets = False
 
     async def write(
         self,
@@ -67,6 +73,8 @@ class Writer:
         self._records.look()  # a session that a message has opened is answered in it
         recipient = self._addresses.recipient(to)
         content.let_disappear(message, recipient.ephemeral_seconds)
+        if self.gives_secrets:
+            give_secret(message)
         outgoing = _message_to(
             recipient, message.SerializeToString(), form_of(message), phone_only=phone_only
         )

@@ -54,6 +54,22 @@ def show_choice(phone: Phone, message_id: str) -> models.Choice:
     return models.Choice(options=phone.chosen_in(message_id))
 
 
+async def comment(phone: Phone, message_id: str, body: models.NewText) -> models.Sent:
+    """Comment on what a community announces; returns the id of the comment."""
+    return models.Sent(message_id=await phone.comment(message_id, body.text))
+
+
+async def answer_event(phone: Phone, message_id: str, body: models.EventAnswer) -> models.Sent:
+    """Say whether the account comes to an appointment; returns the id of the answer."""
+    answer = await phone.answer_event(message_id, body.response, extra_guests=body.extra_guests)
+    return models.Sent(message_id=answer)
+
+
+def give_secrets(phone: Phone, body: models.Secrets) -> None:
+    """Give each message a secret from now on, with which its edits are encrypted, or none."""
+    phone.give_secrets(on=body.given)
+
+
 async def edit(phone: Phone, message_id: str, body: models.NewText) -> models.Sent:
     """Replace the text of a message of this account; returns the id of the change."""
     return models.Sent(message_id=await phone.edit(message_id, body.text))
@@ -99,6 +115,21 @@ OPERATIONS: Final = (
         returns="message_id",
     ),
     Operation(name="choice", route=f"GET {MESSAGES}/{{message_id}}/choice", run=show_choice),
+    Operation(
+        name="comment",
+        route=f"POST {MESSAGES}/{{message_id}}/comments",
+        run=comment,
+        status=201,
+        returns="message_id",
+    ),
+    Operation(
+        name="answer_event",
+        route=f"POST {MESSAGES}/{{message_id}}/answers",
+        run=answer_event,
+        status=201,
+        returns="message_id",
+    ),
+    Operation(name="give_secrets", route="PUT /phones/{number}/secrets", run=give_secrets),
     Operation(name="edit", route=f"PUT {MESSAGES}/{{message_id}}", run=edit, returns="message_id"),
     Operation(
         name="revoke", route=f"DELETE {MESSAGES}/{{message_id}}", run=revoke, returns="message_id"

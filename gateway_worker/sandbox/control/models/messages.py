@@ -56,6 +56,19 @@ class Choice(Body):
     options: tuple[str, ...]
 
 
+class EventAnswer(Body):
+    """Whether the account comes to an appointment; see `Phone.answer_event`."""
+
+    response: str = Field(description="`GOING`, `NOT_GOING` or `MAYBE`")
+    extra_guests: int = Field(0, ge=0)
+
+
+class Secrets(Body):
+    """Whether each message gets a secret from now on; see `Phone.give_secrets`."""
+
+    given: bool
+
+
 class NewText(Body):
     """The text that replaces an earlier one."""
 

@@ -28,13 +28,19 @@ class GroupRoute:
         self._broadcasting = Broadcasting(accounts=accounts, faults=faults)
 
     def message(self, sender: Sender, to: Jid, node: Node) -> Attrs:
-        """See `Route`; only members may write, and only admins where that was decided."""
+        """See `Route`; only members may write, and only admins where that was decided.
+
+        All may react there, and comment on what a community announces.
+        """
         asking = node.jid("participant")
         try:
             group = self._groups.get(to)
             if asking is not None:
                 return self._repeat(sender, group, asking, node)
-            group.require_writer(sender.account)
+            if _is_about(group, node):
+                group.require_member(sender.account)
+            else:
+                group.require_writer(sender.account)
         except GroupRefusedError as error:
             return {"error": str(error.code)}
         if not sender.device.is_repeat(to, node.require("id")):
@@ -57,6 +63,13 @@ class GroupRoute:
         if self._accounts.find(asking) in group.roles:
             self._broadcasting.repeat(sender, node, asking)
         return {}
+
+
+def _is_about(group: Group, node: Node) -> bool:
+    """Tell whether a message adds to another one and is none of its own."""
+    meta = node.child("meta")
+    is_comment = group.is_announcements and meta is not None and bool(meta.get("thread_msg_id"))
+    return is_comment or node.get("type") == "reaction"
 
 
 def _stale_hash(group: Group, node: Node) -> Attrs:

@@ -93,6 +93,23 @@ async def test_a_conversation_with_all_its_changes(client: SandboxClient) -> Non
     assert (await client.handling_errors(BEN)).items == ()
 
 
+async def test_what_apps_encrypt_once_more(client: SandboxClient) -> None:
+    """Answers to appointments, comments, and the edits of newer apps."""
+    await client.give_secrets(ANNA, given=True)
+    event = {"eventMessage": {"name": "Sale", "startTime": "1900000000"}}
+    message_id = await client.send_content(ANNA, BEN, event)
+    await client.next_message(BEN)
+
+    await client.answer_event(BEN, message_id, "GOING", extra_guests=1)
+    await client.comment(BEN, message_id, "Where?")
+    await client.edit(ANNA, await client.send_text(ANNA, BEN, "first"), "second")
+
+    answers = [await client.next_message(ANNA) for _ in range(2)]
+    assert [answer.kind for answer in answers] == ["event_response", "comment"]
+    assert {answer.target_id for answer in answers} == {message_id}
+    assert [(await client.next_message(BEN)).kind for _ in range(2)] == ["text", "edit"]
+
+
 async def test_content_of_any_kind_is_written_and_shown(client: SandboxClient) -> None:
     """As protojson, with the same fields on both sides, and what it answers."""
     question = await client.send_text(BEN, ANNA, "where?")

@@ -169,6 +169,9 @@ def test_a_message_between_devices_is_never_shown() -> None:
         ({"audioMessage": {}}, {"type": "media"}, {"mediatype": "audio"}),
         ({"videoMessage": {"gifPlayback": True}}, {"type": "media"}, {"mediatype": "gif"}),
         ({"pollUpdateMessage": {}}, {"type": "poll"}, {"decrypt-fail": "hide"}),
+        ({"encReactionMessage": {}}, {"type": "reaction"}, {"decrypt-fail": "hide"}),
+        ({"encEventResponseMessage": {}}, {"type": "text"}, {"decrypt-fail": "hide"}),
+        ({"secretEncryptedMessage": {}}, {"type": "text", "edit": "1"}, {}),
     ],
 )
 async def test_a_stanza_says_in_the_clear_what_it_holds(

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway_worker.sandbox.phones.errors import NotDeliveredError, UnknownRecipientError
+from gateway_worker.sandbox.phones.errors import (
+    InvalidContentError,
+    NotDeliveredError,
+    UnknownRecipientError,
+)
 from gateway_worker.sandbox.phones.media.draft import MediaDraft
 from gateway_worker.sandbox.phones.media.kinds import MediaKind
 from gateway_worker.sandbox.phones.outgoing import peer_of
 from gateway_worker.sandbox.phones.phone import Phone
+from gateway_worker.sandbox.phones.sealing import Purpose, unseal
 from gateway_worker.sandbox.phones.values import ReceiptKind
+from gateway_worker.sandbox.phones.wa_e2e import EventResponseMessage, Message
 from gateway_worker.sandbox.service.errors import GroupRefusedError
 from gateway_worker.sandbox.service.fault_rules import Corrupt, Point, Rule, Who
 from gateway_worker.sandbox.wire.jid import STATUS, Jid
@@ -127,6 +133,91 @@ async def test_a_poll_and_its_votes(three: Three, group: Jid) -> None:
 
     for phone in (anna, cleo):
         assert phone.chosen_in(await phone.next_message()) == ("later",)
+
+
+async def test_what_adds_to_an_announcement(three: Three) -> None:
+    """Reactions and comments of members are encrypted with the announcement's secret."""
+    anna, ben, cleo = three
+    community = anna.groups.create_community("Club", [ben.number, cleo.number])
+    group = anna.groups.announcements_of(community.jid).jid
+    anna.give_secrets()
+    announced = await anna.send_text(group, "We open at nine")
+    about = await ben.next_message()
+    await cleo.next_message()
+
+    for emoji in ("+", ""):
+        await ben.react(announced, emoji)
+        reaction = await cleo.next_message()
+        part = Message.FromString(reaction.raw).encReactionMessage
+        assert (reaction.kind, reaction.target_id, part.targetMessageKey.ID) == (
+            "reaction",
+            announced,
+            announced,
+        )
+        plain = unseal(part, about, sender=ben.jid, purpose=Purpose.REACTION)
+        assert type(Message().reactionMessage).FromString(plain).text == emoji
+    await ben.comment(announced, "And close?")
+    comment = await cleo.next_message()
+    sealed = Message.FromString(comment.raw).encCommentMessage
+    plain = unseal(sealed, about, sender=ben.jid, purpose=Purpose.COMMENT)
+    assert (comment.kind, comment.target_id) == ("comment", announced)
+    assert Message.FromString(plain).conversation == "And close?"
+    with pytest.raises(NotDeliveredError):
+        await ben.send_text(group, "me?")
+    anna.give_secrets(on=False)
+    without = await anna.send_text(group, "We close at six")
+    await ben.next_message()
+    with pytest.raises(InvalidContentError):
+        await ben.react(without, "+")
+
+
+async def test_newer_apps_encrypt_their_edits(three: Three, group: Jid) -> None:
+    """Of what has a secret; older ones write them in the open."""
+    anna, ben, _ = three
+    for newer, field in ((True, "secretEncryptedMessage"), (False, "editedMessage")):
+        anna.give_secrets(on=newer)
+        message_id = await anna.send_text(group, "first")
+        about = await ben.next_message()
+
+        await anna.edit(message_id, "second")
+
+        edit = await ben.next_message()
+        assert (edit.kind, edit.target_id) == ("edit", message_id)
+        assert field in edit.content
+        if newer:
+            part = Message.FromString(edit.raw).secretEncryptedMessage
+            plain = unseal(part, about, sender=anna.jid, purpose=Purpose.EDIT)
+            change = Message.FromString(plain).protocolMessage
+            assert (change.key.ID, change.editedMessage.conversation) == (message_id, "second")
+
+
+async def test_an_appointment_and_the_answers(three: Three, group: Jid) -> None:
+    """Encrypted like a vote; its writer may change it."""
+    anna, ben, cleo = three
+    anna.give_secrets()
+    event = {"name": "Sale", "startTime": "1900000000"}
+    message_id = await anna.send_content(group, {"eventMessage": event})
+    about = await ben.next_message()
+    await cleo.next_message()
+
+    await ben.answer_event(message_id, "GOING", extra_guests=2)
+
+    answer = await cleo.next_message()
+    part = Message.FromString(answer.raw).encEventResponseMessage
+    plain = unseal(part, about, sender=ben.jid, purpose=Purpose.RESPONSE)
+    told = EventResponseMessage.FromString(plain)
+    assert (answer.kind, answer.target_id) == ("event_response", message_id)
+    assert (told.response, told.extraGuestCount) == (EventResponseMessage.GOING, 2)
+    await anna.edit_event(message_id, {**event, "isCanceled": True})
+    sealed = Message.FromString((await cleo.next_message()).raw).secretEncryptedMessage
+    plain = unseal(sealed, about, sender=anna.jid, purpose=Purpose.EVENT_EDIT)
+    assert Message.FromString(plain).protocolMessage.editedMessage.eventMessage.isCanceled
+    text = await anna.send_text(group, "no appointment")
+    await ben.next_message()
+    with pytest.raises(InvalidContentError):
+        await ben.answer_event(message_id, "PERHAPS")
+    with pytest.raises(InvalidContentError):
+        await anna.answer_event(text, "GOING")
 
 
 async def test_a_picture_in_a_group(three: Three, group: Jid) -> None:

@@ -101,6 +101,27 @@ async def test_who_may_not_write(world: Fixture, group: Group, writer: Jid, code
     assert all(phone.got == [] for phone in world.phones.values())
 
 
+async def test_what_adds_to_an_announcement(world: Fixture, group: Group) -> None:
+    """All members react where only admins write, and comment on what a community announces."""
+    group.admins_write = True
+    reaction = Node("message", {"id": "M1", "type": "reaction", "to": group.jid}, (SEALED,))
+    thread = Node("meta", {"thread_msg_id": "M0"})
+    comment = Node("message", {"id": "M2", "type": "text", "to": group.jid}, (SEALED, thread))
+
+    async def refused(writer: Jid, node: Node) -> str | Jid | None:
+        ack = await world.service.relay.submit(world.lid(writer), node)
+        assert ack is not None
+        return ack.attrs.get("error")
+
+    assert await refused(BOB, reaction) is None
+    assert await refused(EVE, reaction) == "403"
+    assert await refused(BOB, comment) == "403"
+    group.is_announcements = True
+    assert await refused(BOB, comment) is None
+    assert await refused(EVE, comment) == "403"
+    assert [node.get("id") for node in messages(world.phones[ANN].got)] == ["M1", "M2"]
+
+
 async def test_a_stale_list_of_devices_shows_in_the_ack(world: Fixture, group: Group) -> None:
     """By the true hash, of the sender's devices too; nothing is said of one that is right."""
     sender, companion = world.companion(ANN), world.companion(BOB)
