@@ -285,6 +285,7 @@ from gateway_contracts.content.contact import (
 from gateway_contracts.content.document import DocumentContent, DocumentToSend
 from gateway_contracts.content.edit import EditContent, EditToSend
 from gateway_contracts.content.event import EventContent, EventToSend
+from gateway_contracts.content.event_response import Attendance, EventResponseContent
 from gateway_contracts.content.forward import ForwardedMessage, ForwardToSend
 from gateway_contracts.content.group_invite import GroupInviteContent, GroupInviteToSend
 from gateway_contracts.content.image import ImageContent, ImageToSend
@@ -359,6 +360,8 @@ from gateway_contracts.events.change import (
     ChangeData,
     ChatTimerChanged,
     ChatTimerChangedData,
+    EventResponse,
+    EventResponseData,
     MessageEdited,
     MessageEditedData,
     MessageKept,
@@ -532,6 +535,7 @@ __all__ = [
     "AnalyticsFleet",
     "AnalyticsFleetData",
     "AnnounceChange",
+    "Attendance",
     "AudioContent",
     "AudioToSend",
     "AutomaticPreview",
@@ -681,6 +685,9 @@ __all__ = [
     "ErrorCode",
     "Event",
     "EventContent",
+    "EventResponse",
+    "EventResponseContent",
+    "EventResponseData",
     "EventToSend",
     "Evidence",
     "ExchangeBindingSpec",

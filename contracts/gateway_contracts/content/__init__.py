@@ -14,6 +14,7 @@ from gateway_contracts.content import (
     document,
     edit,
     event,
+    event_response,
     forward,
     group_invite,
     image,
@@ -88,6 +89,7 @@ _Arriving = (
     | timer.TimerContent
     | album.AlbumContent
     | event.EventContent
+    | event_response.EventResponseContent
     | group_invite.GroupInviteContent
     | buttons.ButtonsContent
     | list_menu.ListMenuContent

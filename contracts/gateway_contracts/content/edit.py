@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway_contracts.content.event import EventContent
+from gateway_contracts.content.poll import PollContent
 from gateway_contracts.marks import PERSONAL
 from gateway_contracts.model import Jid, Mentions, Text, WireModel
 from gateway_contracts.references import MessageReference, MessageTarget
@@ -24,9 +26,18 @@ class EditToSend(WireModel):
 
 
 class EditContent(WireModel):
-    """The new text of a message of the same writer; of a picture or a file, its new caption."""
+    """The new text of a message of the same writer; of a picture or a file, its new caption.
+
+    Of an appointment or a poll, all of it.
+    """
 
     kind: Literal["edit"] = "edit"
     target: MessageReference
-    text: Annotated[str, PERSONAL]
+    text: Annotated[str, PERSONAL] = Field(
+        description="Of an appointment its name, of a poll its question."
+    )
     mentions: tuple[Jid, ...] = ()
+    event: EventContent | None = Field(
+        None, description="Of an appointment: what it is from now on."
+    )
+    poll: PollContent | None = Field(None, description="Of a poll: what it asks from now on.")

@@ -12,7 +12,10 @@ _Long = Annotated[FreeText, Field(min_length=1, max_length=2_048), PERSONAL]
 
 
 class EventToSend(WireModel):
-    """An appointment to send. WhatsApp's apps offer to come; their answers arrive unread."""
+    """An appointment to send.
+
+    WhatsApp's apps offer to come; their answers arrive as `event.response`.
+    """
 
     kind: Literal["event"] = "event"
     name: _Short
@@ -24,7 +27,7 @@ class EventToSend(WireModel):
 
 
 class EventContent(WireModel):
-    """An appointment as it arrived."""
+    """An appointment as it arrived. Answers to it come as `event.response`."""
 
     kind: Literal["event"] = "event"
     name: Annotated[str, PERSONAL]

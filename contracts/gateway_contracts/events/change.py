@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway_contracts.content.edit import EditContent
+from gateway_contracts.content.event_response import EventResponseContent
 from gateway_contracts.content.keep import KeepContent
 from gateway_contracts.content.pin import PinContent
 from gateway_contracts.content.poll_vote import PollVoteContent
@@ -28,13 +29,13 @@ class ChangeData(MessageData):
 
 
 class MessageEditedData(ChangeData):
-    """A message's new text."""
+    """A message's new text, or what an appointment or a poll says from now on."""
 
     content: EditContent
 
 
 class MessageEdited(SessionEventEnvelope):
-    """The writer of a message has given it another text or caption."""
+    """The writer of a message has changed it: its text or caption, an appointment or a poll."""
 
     type: Literal["wa.message.edited.v1"] = "wa.message.edited.v1"
     data: MessageEditedData
@@ -77,6 +78,19 @@ class PollVote(SessionEventEnvelope):
 
     type: Literal["wa.poll.vote.v1"] = "wa.poll.vote.v1"
     data: PollVoteData
+
+
+class EventResponseData(ChangeData):
+    """An answer to an appointment."""
+
+    content: EventResponseContent
+
+
+class EventResponse(SessionEventEnvelope):
+    """Somebody has said whether they come to an appointment (`event`)."""
+
+    type: Literal["wa.event.response.v1"] = "wa.event.response.v1"
+    data: EventResponseData
 
 
 class MessagePinnedData(ChangeData):
@@ -126,6 +140,7 @@ ChangeEvent = (
     | MessageRevoked
     | MessageReaction
     | PollVote
+    | EventResponse
     | MessagePinned
     | MessageKept
     | ChatTimerChanged

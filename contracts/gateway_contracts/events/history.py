@@ -47,6 +47,7 @@ class HistoryMessage(WireModel):
     forwarded: Forwarded | None = None
     disappearing_seconds: Annotated[int, Field(ge=1)] | None = None
     album_id: MessageId | None = None
+    comment_on: MessageId | None = None
     referral: Referral | None = None
     partial: bool = Field(
         default=False, description="As in `message.received`: something of it did not fit."

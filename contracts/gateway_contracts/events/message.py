@@ -36,6 +36,11 @@ class MessageData(ChatEventData):
         description="It is the picture or the video of that message once more, in high definition: "
         "apps send both, and show one of them.",
     )
+    comment_on: MessageId | None = Field(
+        None,
+        description="The announcement of a community that it is a comment on: that message's id. "
+        "`reply_to` names it too, unless the comment quotes another message.",
+    )
     referral: Referral | None = None
     server_id: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Of a post in a channel: its number there."

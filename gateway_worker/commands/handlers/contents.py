@@ -11,6 +11,7 @@ from gateway_contracts import (
     ContentToSend,
     EditContent,
     EditToSend,
+    EventContent,
     ForwardToSend,
     MessageSendData,
     PollContent,
@@ -50,6 +51,10 @@ def now(row: MessageRow) -> Content | None:
             return None
         case EditContent(text=text, mentions=mentions) if isinstance(row.content, TextContent):
             return TextContent(text=text, mentions=mentions)
+        case EditContent(event=EventContent() as new) if isinstance(row.content, EventContent):
+            return new
+        case EditContent(poll=PollContent() as new) if isinstance(row.content, PollContent):
+            return new
         case EditContent(text=text) if "caption" in type(row.content).model_fields:
             return row.content.model_copy(update={"caption": text})
         case _:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import asyncpg
 import orjson
 
 from gateway_contracts import Media
+from gateway_contracts.events.change import ChangeEvent
 from gateway_worker.history.ports import (
     Beside,
     ChatLine,
@@ -39,7 +40,14 @@ _SAME_ID: Final = 20
 
 _ROW: Final = """m.message_id, m.chat, m.direction, m.sender, m.content, m.timestamp, m.stored_at,
     m.command_id, m.client_ref, m.uncertain"""
-_CHANGES: Final = """ARRAY['reaction', 'edit', 'revoke', 'pin', 'keep', 'poll_vote', 'timer']"""
+
+
+def _kind_of(event: type[Any]) -> str:
+    data = event.model_fields["data"].annotation
+    return str(data.model_fields["content"].annotation.model_fields["kind"].default)
+
+
+_CHANGES: Final = f"ARRAY{[_kind_of(event) for event in get_args(ChangeEvent)]}"
 """Kinds of what a chat does not show by itself."""
 
 _IDS_OF: Final = """

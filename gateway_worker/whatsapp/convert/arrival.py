@@ -14,6 +14,7 @@ MESSAGE_RECEIVED: Final = "wa.message.received.v1"
 MESSAGE_SENT: Final = "wa.message.sent.v1"
 STATUS_RECEIVED: Final = "wa.status.received.v1"
 STATUS_POSTED: Final = "wa.status.posted.v1"
+POLL_VOTE: Final = "wa.poll.vote.v1"
 MESSAGE_RECEIPT: Final = "wa.message.receipt.v1"
 CHAT_READ: Final = "wa.chat.read.v1"
 MESSAGE_UNDECRYPTABLE: Final = "wa.message.undecryptable.v1"
@@ -40,7 +41,7 @@ class Arrival:
         data: The event's `data` as the contract writes it; people are `Person`s, and what is None
             may be left out.
         media: Of a message, where its file is, if it has one that can be fetched.
-        is_sealed: It is a vote: what is chosen is still to be opened.
+        is_sealed: What it says is still to be opened, with the secret of another message.
         identity: Of what is told once: what it is known again by.
     """
 
@@ -66,6 +67,11 @@ class Arrival:
         """Of a message, what it says."""
         content: dict[str, Any] = self.data["content"]
         return content
+
+    @property
+    def is_vote(self) -> bool:
+        """Whether it is a vote in a poll."""
+        return self.type == POLL_VOTE
 
     def opened(self, chosen: Sequence[bytes] | None) -> Self:
         """Return a vote with the hashes of what is chosen; None if nobody can tell."""

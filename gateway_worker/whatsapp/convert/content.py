@@ -1,12 +1,13 @@
 """What a message says: found under its wrappers, and told by its kind or as the kind's name."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from gateway_worker.host_protocol.media import MediaReference
 from gateway_worker.whatsapp.convert.envelope import envelope
 from gateway_worker.whatsapp.convert.kinds import CONVERTED, Converted
 from gateway_worker.whatsapp.convert.people import People
+from gateway_worker.whatsapp.convert.seals import COMMENT, is_sealed
 from gateway_worker.whatsapp.convert.texts import message_id, short
 from gateway_worker.whatsapp.convert.wrappers import layers, taken_apart, unwrapped
 
@@ -33,7 +34,8 @@ class Said:
         is_partial: Something of it was cut or left out.
         about: The library's key of the message that it is about, which is still to be told.
         media: Where its file is, if it has one that can be fetched.
-        is_sealed: It is a vote: what is chosen is still to be opened.
+        is_sealed: What it says is still to be opened, with the secret of another message.
+        comment_on: The library's key of the message that it is a comment on.
         identity: Its id, where that in the event is another message's.
     """
 
@@ -43,6 +45,7 @@ class Said:
     about: Any = None
     media: MediaReference | None = None
     is_sealed: bool = False
+    comment_on: Any = None
     identity: str | None = None
 
     @classmethod
@@ -62,8 +65,12 @@ def said(message: Any, people: People, *, is_view_once: bool = False) -> Said | 
     kind, value, around = taken_apart(message)
     if kind is None:
         return None
+    if is_sealed(kind, value):
+        return replace(Said.unsupported(kind), is_sealed=True)
     if kind == "protocolMessage":
         return _change(kind, value, people)
+    if kind == COMMENT:
+        return _comment(value, people)
     told = _told(_with_use(kind, value), value, people)
     if "view_once" in told.content and (is_view_once or around & _VIEW_ONCE):
         told.content["view_once"] = True
@@ -140,6 +147,14 @@ def _change(kind: str, value: Any, people: People) -> Said | None:
     if name is None or name.name not in _ANNOUNCED_PROTOCOL:
         return None
     return _said(_told(f"{kind}.{name.name}", value, people))
+
+
+def _comment(value: Any, people: People) -> Said | None:
+    """Return what a comment says, with the message that it is on."""
+    if unwrapped(value.message)[0] == COMMENT:
+        return Said.unsupported("nested", is_partial=True)
+    content = said(value.message, people)
+    return None if content is None else replace(content, comment_on=value.targetMessageKey)
 
 
 def _context(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What was written before the account was linked, as the contract's `history.messages` has it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -7,7 +8,7 @@ from gateway_worker.host_protocol.ids import stand_in
 from gateway_worker.host_protocol.times import is_time, rfc3339_or_now
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.whatsapp.convert.content import Said, said
-from gateway_worker.whatsapp.convert.message import with_target
+from gateway_worker.whatsapp.convert.message import beside, with_target
 from gateway_worker.whatsapp.convert.people import (
     LID_SERVER,
     PHONE_SERVER,
@@ -27,6 +28,8 @@ _STATUSES: Final = {3: "delivered", 4: "read", 5: "played"}
 """How far a message got: the library's `WebMessageInfo.Status`, as far as it is told."""
 _KINDS: Final = {0: "bootstrap", 2: "full", 3: "recent", 6: "on_demand"}
 """The library's `HistorySyncType`."""
+_VOTE: Final = "poll_vote"
+_UNSUPPORTED: Final = "unsupported"
 ENDING_KINDS: Final = frozenset({"full", "recent", "on_demand"})
 """Those whose progress says when they are over."""
 
@@ -69,6 +72,11 @@ class HistoryChat:
         return told | {name: value for name, value in more.items() if value is not None}
 
 
+OpenPast = Callable[[Any, HistoryChat], Any]
+"""Returns the library's `Message` that says in the open what one of a history hides, of its
+`WebMessageInfo` and where that stands; None if it cannot be opened."""
+
+
 def history_chat(
     jid: str, *, phone: str = "", lid: str = "", name: str = "", people: People
 ) -> HistoryChat:
@@ -94,7 +102,9 @@ def history_chat(
     )
 
 
-def history_message(info: Any, chat: HistoryChat, people: People) -> dict[str, Any] | None:
+def history_message(
+    info: Any, chat: HistoryChat, people: People, *, open_past: OpenPast
+) -> dict[str, Any] | None:
     """Return a message of a history; None if it is none that anybody wrote.
 
     Votes in polls are left out: what they choose only their own events could say.
@@ -103,9 +113,15 @@ def history_message(info: Any, chat: HistoryChat, people: People) -> dict[str, A
         info: The library's `WebMessageInfo`.
         chat: Where it stands.
         people: Who is who.
+        open_past: Opens what is encrypted once more.
     """
     content = said(info.message, people)
-    return None if content is None or content.is_sealed else _told(info, content, chat, people)
+    if content is None or content.content["kind"] == _VOTE:
+        return None
+    if content.is_sealed and (opened := open_past(info, chat)) is not None:
+        plain = said(opened, people)
+        content = content if plain is None or plain.content["kind"] == _UNSUPPORTED else plain
+    return _told(info, content, chat, people)
 
 
 def unreadable_message(info: Any, chat: HistoryChat, people: People) -> dict[str, Any]:
@@ -128,7 +144,7 @@ def _told(info: Any, content: Said, chat: HistoryChat, people: People) -> dict[s
         "timestamp": rfc3339_or_now(seconds),
         "content": whole,
         "partial": not (is_whole and is_known and is_message_id(key.ID) and is_time(seconds)),
-        **content.envelope,
+        **beside(content, origin, people),
     }
     if key.fromMe and (status := _STATUSES.get(info.status)) is not None:
         told["status"] = status

@@ -77,7 +77,7 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         "partial": not is_whole
         or not (is_message_id(info.ID) and is_time(seconds))
         or not (is_address(source.Chat) and is_address(source.Sender)),
-        **content.envelope,
+        **beside(content, origin, people),
     }
     if source.Chat.Server == CHANNEL_SERVER and info.ServerID > 0:
         data["server_id"] = info.ServerID
@@ -85,7 +85,7 @@ def told(event: Any, content: Said, *, offline: bool, people: People) -> Arrival
         data["from_me"] = source.IsFromMe
         return Arrival(type=event_type, data=data, is_sealed=content.is_sealed)
     type_ = message_type(chat, from_me=bool(source.IsFromMe))
-    return Arrival(type=type_, data=data, media=content.media)
+    return Arrival(type=type_, data=data, media=content.media, is_sealed=content.is_sealed)
 
 
 def _is_view_once(event: Any) -> bool:
@@ -99,6 +99,15 @@ def with_target(content: Said, origin: Origin, people: People) -> tuple[dict[str
         return content.content, not content.is_partial
     target, is_whole = reference(content.about, origin, people)
     return {**content.content, "target": target}, is_whole and not content.is_partial
+
+
+def beside(content: Said, origin: Origin, people: People) -> dict[str, Any]:
+    """Return what is told beside a content; a comment that quotes nothing answers what it is on."""
+    if content.comment_on is None:
+        return content.envelope
+    target, _ = reference(content.comment_on, origin, people)
+    answered = {name: value for name, value in target.items() if name != "chat"}
+    return {"reply_to": answered, **content.envelope, "comment_on": target["message_id"]}
 
 
 def _is_group(source: Any) -> bool:

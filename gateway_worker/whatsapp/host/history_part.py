@@ -16,6 +16,7 @@ from gateway_worker.host_protocol.times import is_time, rfc3339
 from gateway_worker.whatsapp.convert.history import (
     ENDING_KINDS,
     HistoryChat,
+    OpenPast,
     history_chat,
     history_message,
     kind_of,
@@ -77,6 +78,7 @@ class HistoryPart:
         message_class: The library's `WebMessageInfo`, which only a host has.
         people: Who is who.
         ignores: Says of a conversation that it is not for backends.
+        open_past: Opens what is encrypted once more.
 
     Raises:
         OSError: It cannot be read.
@@ -90,12 +92,14 @@ class HistoryPart:
         message_class: Any,
         people: People,
         ignores: Callable[[HistoryChat], bool],
+        open_past: OpenPast,
     ) -> None:
         force_to_disk(path)  # here, and not where the library waits
         self.path = path
         self._message_class = message_class
         self._people = people
         self._ignores = ignores
+        self._open_past = open_past
         self._file = HistoryFile.open(path)
         self._kind = kind_of(self._file.sync_type)
         self._at = _read_at(path)
@@ -190,7 +194,7 @@ class HistoryPart:
         if info is None:
             return None
         try:
-            return history_message(info, chat, self._people)
+            return history_message(info, chat, self._people, open_past=self._open_past)
         except Exception:  # noqa: BLE001 - one message must not hold up the rest
             return unreadable_message(info, chat, self._people)
 

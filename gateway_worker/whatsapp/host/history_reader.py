@@ -21,7 +21,7 @@ from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.layout import HISTORY_NAME, HISTORY_SUFFIX
 from gateway_worker.host_protocol.settings import NO_HISTORY
 from gateway_worker.whatsapp.convert.arrival import Arrival
-from gateway_worker.whatsapp.convert.history import HISTORY_MESSAGES, HistoryChat
+from gateway_worker.whatsapp.convert.history import HISTORY_MESSAGES, HistoryChat, OpenPast
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.host.history_part import DRAFT_SUFFIX, At, HistoryPart, Page, remove
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
@@ -42,6 +42,7 @@ class HistoryReader:
         people: Who is who.
         ignoring: Says what is not for backends.
         send: Sends a frame to the worker. Raises `WireError` if it cannot be written.
+        open_past: Opens what is encrypted once more.
         wake: Wakes the loop.
     """
 
@@ -53,6 +54,7 @@ class HistoryReader:
         people: People,
         ignoring: IgnoredArrivals,
         send: Callable[[FromHost], None],
+        open_past: OpenPast = lambda _info, _chat: None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._directory = directory / HISTORY_NAME
@@ -60,6 +62,7 @@ class HistoryReader:
         self._people = people
         self._ignoring = ignoring
         self._send = send
+        self._open_past = open_past
         self._wake = wake
         self._depth = NO_HISTORY
         self._open: HistoryPart | None = None
@@ -154,6 +157,7 @@ class HistoryReader:
                     message_class=self._message_class,
                     people=self._people,
                     ignores=self._ignores,
+                    open_past=self._open_past,
                 )
             except ValueError as error:
                 self._spoiled(path, error)

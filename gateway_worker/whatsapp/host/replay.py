@@ -27,10 +27,12 @@ from gateway_worker.host_protocol.envelope import (
 )
 from gateway_worker.host_protocol.failures import Failure, FailureKind
 from gateway_worker.host_protocol.wire import Person
+from gateway_worker.whatsapp.convert.opening import MessageSecret, opened_past
 from gateway_worker.whatsapp.convert.people import People, PhoneOf, without_device
 from gateway_worker.whatsapp.convert.votes import open_vote
 from gateway_worker.whatsapp.host.history_reader import HistoryReader
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
+from gateway_worker.whatsapp.host.message_secrets import QUERY, secrets_in
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
 from gateway_worker.whatsapp.host.spool_sender import SpoolSender
@@ -51,6 +53,7 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
     """
     store = _store_of(Path(start.directory), start.device_store)
     people = People(phone_of=_phone_of(store), own=_own(store, start.resume_jid))
+    secrets_of = partial(_secrets_of, store)
     ignoring = IgnoredArrivals(info_class=MessageInfo, source_class=MessageSource)
     ignoring.set(start.settings.ignored, start.settings.ignored_chats)
     sender = SpoolSender(
@@ -60,6 +63,7 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
         in_flight=start.in_flight,
         quarantine=Quarantine(directory=Path(start.directory)),
         open_vote=partial(_open_vote, store),
+        secrets_of=secrets_of,
         ignoring=ignoring,
     )
     history = HistoryReader(
@@ -68,6 +72,7 @@ def replay(*, start: Start, channel: BlockingChannel, spool: Spool) -> None:
         people=people,
         ignoring=ignoring,
         send=channel.send,
+        open_past=partial(opened_past, people=people, secrets_of=secrets_of),
     )
     history.set(start.settings.history)
     sender.send_waiting()
@@ -133,6 +138,10 @@ def _open_vote(store: Path | None, event: bytes) -> Sequence[bytes] | None:
 
     opened = open_vote(Message.FromString(event), secret_of=secret_of)
     return None if opened is None else PollVoteMessage.FromString(opened).selectedOptions
+
+
+def _secrets_of(store: Path | None, chat: str, message_id: str) -> Sequence[MessageSecret]:
+    return secrets_in(_rows(store, QUERY, chat, message_id))
 
 
 def _own(store: Path | None, resume_jid: str | None) -> Person | None:

@@ -25,6 +25,7 @@ from gateway_worker.runtime.forking.kernel import name_process
 from gateway_worker.runtime.seccomp.install import refuse
 from gateway_worker.runtime.seccomp.profiles import HOST
 from gateway_worker.whatsapp.host.kernel import coarsen_timers, lock_directory, silence_output
+from gateway_worker.whatsapp.host.message_secrets import StoredSecrets
 from gateway_worker.whatsapp.host.native import Library
 from gateway_worker.whatsapp.host.preload import Deferred
 from gateway_worker.whatsapp.host.ratchet_rollback import RatchetRollback
@@ -105,6 +106,7 @@ def _serve(channel: BlockingChannel, deferred: Deferred) -> None:
         journal=journal,
         library=library,
         rollback=rollback,
+        secrets_of=StoredSecrets(library=deferred.path, store=directory / start.device_store).of,
     ).run()
 
 

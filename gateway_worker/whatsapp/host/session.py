@@ -44,6 +44,7 @@ from gateway_worker.host_protocol.signals import (
 )
 from gateway_worker.host_protocol.wire import Person
 from gateway_worker.runtime.memory import pss_bytes
+from gateway_worker.whatsapp.convert.opening import SecretsOf, opened_past
 from gateway_worker.whatsapp.convert.people import People, account, remembering
 from gateway_worker.whatsapp.convert.stops import last_word
 from gateway_worker.whatsapp.host import library_events as events
@@ -109,6 +110,7 @@ class HostSession:
         journal: Likewise.
         library: Ready to run.
         rollback: Keeps what the next host needs if this one is killed.
+        secrets_of: Returns the secrets of messages, from the device store.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class HostSession:
         journal: SendJournal,
         library: Library,
         rollback: RatchetRollback,
+        secrets_of: SecretsOf,
     ) -> None:
         self._start = start
         self._channel = channel
@@ -141,6 +144,7 @@ class HostSession:
             people=self._people,
             ignoring=self._ignoring,
             send=self._send,
+            open_past=partial(opened_past, people=self._people, secrets_of=secrets_of),
             wake=self._wake,
         )
         self._configure(start.settings)
@@ -209,6 +213,7 @@ class HostSession:
             in_flight=start.in_flight,
             quarantine=Quarantine(directory=Path(start.directory)),
             open_vote=library.open_vote,
+            secrets_of=secrets_of,
             ignoring=self._ignoring,
         )
 

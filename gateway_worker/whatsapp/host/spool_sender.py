@@ -9,9 +9,11 @@ from gateway_worker.host_protocol.envelope import Event, FromHost, Notice
 from gateway_worker.host_protocol.framing import WireError
 from gateway_worker.host_protocol.spool_format import Record
 from gateway_worker.whatsapp.convert.arrival import Arrival, unreadable
+from gateway_worker.whatsapp.convert.opening import SecretsOf
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.host.arriving import ARRIVING
 from gateway_worker.whatsapp.host.arriving.event import identified
+from gateway_worker.whatsapp.host.arriving.message import tell_opened
 from gateway_worker.whatsapp.host.ignoring import IgnoredArrivals
 from gateway_worker.whatsapp.host.quarantine import Quarantine
 from gateway_worker.whatsapp.host.spool import Spool
@@ -32,6 +34,7 @@ class SpoolSender:
         quarantine: Keeps what cannot be told as it is.
         open_vote: Returns the hashes of what is chosen in a vote, from the library's bytes of its
             event; None if that cannot be told.
+        secrets_of: Returns the secrets of messages, which open what is about them.
         ignoring: Says what is not for backends.
     """
 
@@ -44,10 +47,12 @@ class SpoolSender:
         in_flight: int,
         quarantine: Quarantine,
         open_vote: OpenVote,
+        secrets_of: SecretsOf,
         ignoring: IgnoredArrivals,
     ) -> None:
         self._spool = spool
         self._open_vote = open_vote
+        self._secrets_of = secrets_of
         self._ignoring = ignoring
         self._quarantine = quarantine
         self._people = people
@@ -109,13 +114,22 @@ class SpoolSender:
         except Exception as error:  # noqa: BLE001 - one bad record must not hold up the rest
             self._set_aside(record, type(error).__name__)
             return self._wanted(event.salvage(record, self._people))
-        arrivals = tuple(
-            one.opened(self._open_vote(record.payload)) if one.is_sealed else one
-            for one in self._wanted(found)
-        )
+        arrivals = tuple(self._opened(record, one) for one in self._wanted(found))
         if any(arrival.is_partial for arrival in arrivals):
             self._set_aside(record, "it does not fit")
         return arrivals
+
+    def _opened(self, record: Record, arrival: Arrival) -> Arrival:
+        """Return what an arrival says with the secret of another message, if it needs one."""
+        if not arrival.is_sealed:
+            return arrival
+        if arrival.is_vote:
+            return arrival.opened(self._open_vote(record.payload))
+        try:
+            return tell_opened(record, self._people, self._secrets_of) or arrival
+        except Exception as error:  # noqa: BLE001 - it is told by its name then
+            self._set_aside(record, type(error).__name__)
+            return arrival
 
     def _wanted(self, arrivals: Iterable[Arrival | None]) -> tuple[Arrival, ...]:
         """Return what is for backends."""

@@ -86,7 +86,7 @@ class Talk:
             event_type, self.name, lambda event: event.data.message_id == message_id
         )
         assert (event.data.partial, event.data.from_me) == (False, from_me)
-        return event.data.content.model_dump(mode="json")
+        return event.data.content.model_dump(mode="json", exclude_none=True)
 
     def reference(self, message_id: str, *, from_me: bool) -> dict[str, Any]:
         """Return how a message of this chat is named."""

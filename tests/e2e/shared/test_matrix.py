@@ -140,9 +140,11 @@ async def test_what_only_changes_something(talk: Talk) -> None:
         kind: (await talk.show({"kind": kind, **content})).message_id
         for kind, content in contents.items()
     }
-    wire = case_of("timer", arrives=True).wire
-    changes["timer"] = await talk.other.send_content(talk.phone.number, wire)
-    await talk.gateway.told(talk.name, changes["timer"])
+    key = {"ID": first.message_id, "fromMe": False}
+    for kind in ("timer", "event_response"):
+        wire = case_of(kind, arrives=True).wire_about(key)
+        changes[kind] = await talk.other.send_content(talk.phone.number, wire)
+        await talk.gateway.told(talk.name, changes[kind])
 
     assert set(changes) == set(MATRIX) - set(SHOWN) - {"forward"}
     for kind, message_id in changes.items():

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from gateway_contracts import Content, PollVoteToSend
+from gateway_contracts import Content, EditContent, PollVoteToSend
 from gateway_worker.commands.features import DEFAULT, Feature
-from gateway_worker.commands.handlers.contents import check_target, forwardable, mentions_all
+from gateway_worker.commands.handlers.contents import (
+    check_target,
+    forwardable,
+    mentions_all,
+    now,
+)
 from gateway_worker.commands.handlers.targets import Target
 from gateway_worker.errors import InvalidCommandError, UnsupportedError
 from gateway_worker.sessions.changes import Direction, MessageRow
@@ -28,6 +34,36 @@ def stored(content: dict[str, Any]) -> MessageRow:
         content=TypeAdapter(Content).validate_python(content),
         timestamp=datetime(2026, 11, 24, tzinfo=UTC),
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            {"kind": "event", "name": "Sale"},
+            {"text": "Sales", "event": {"kind": "event", "name": "Sales", "canceled": True}},
+        ),
+        (
+            {"kind": "poll", "question": "When?", "options": ["now", "later"]},
+            {
+                "text": "Where?",
+                "poll": {"kind": "poll", "question": "Where?", "options": ["here"]},
+            },
+        ),
+    ],
+    ids=["event", "poll"],
+)
+def test_what_is_edited_as_a_whole(content: dict[str, Any], told: dict[str, Any]) -> None:
+    """A reply quotes what it says now; an edit of another kind changes nothing."""
+    row = stored(content)
+    target = {"message_id": row.message_id, "chat": CHAT}
+    whole = {"kind": "edit", "target": target, **told}
+    text = {"kind": "edit", "target": target, "text": "else"}
+    edits = [TypeAdapter(EditContent).validate_python(one) for one in (whole, text)]
+
+    said = [now(dataclasses.replace(row, change=edit)) for edit in edits]
+
+    assert said == [edits[0].event or edits[0].poll, row.content]
 
 
 def vote(chosen: tuple[str, ...], *, selectable: int) -> None:

@@ -103,7 +103,7 @@ def message_of(field: Any, value: Any) -> Any:
 def answer_and_forward(message: Any) -> None:
     """Do with a message what a backend may, as far as it is one that a chat shows."""
     found = said(message, PEOPLE)
-    if found is None or found.about is not None:
+    if found is None or found.about is not None or found.content["kind"] not in COMPOSED:
         return
     row = MessageRow(
         chat=CHAT,

@@ -1,10 +1,11 @@
-"""The new text of a message."""
+"""The new text of a message, or what an appointment or a poll says from now on."""
 
 import time
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway_worker.whatsapp.convert.captions import caption_of
-from gateway_worker.whatsapp.convert.kinds import text
+from gateway_worker.whatsapp.convert.kinds import event, poll, text
 from gateway_worker.whatsapp.convert.kinds.kind import Composing, Content, Converted, Kind
 from gateway_worker.whatsapp.convert.people import People
 from gateway_worker.whatsapp.convert.recipients import RecipientError
@@ -53,6 +54,9 @@ def _convert(value: Any, people: People) -> Converted:
     key.CopyFrom(value.key)
     key.fromMe = True  # nobody can edit what another one wrote, whatever the key says
     kind, edited = unwrapped(value.editedMessage)
+    whole = _whole(kind or "", edited, people)
+    if whole is not None:
+        return replace(whole, about=key)
     if kind is not None and kind in text.KIND.fields:
         new = text.KIND.fields[kind](edited, people)
         content, is_partial = {**new.content, "kind": "edit"}, new.is_partial
@@ -65,6 +69,19 @@ def _convert(value: Any, people: People) -> Converted:
     else:
         return Converted(content={"kind": "unsupported", "message_type": _FIELD})
     return Converted(content=content, is_partial=is_partial, about=key)
+
+
+def _whole(kind: str, edited: Any, people: People) -> Converted | None:
+    """Return what an appointment or a poll says from now on; None for what is neither."""
+    if kind in event.KIND.fields:
+        new = event.KIND.fields[kind](edited, people)
+        told = {"kind": "edit", "text": new.content["name"], "event": new.content}
+    elif kind in poll.KIND.fields:
+        new = poll.KIND.fields[kind](edited, people)
+        told = {"kind": "edit", "text": new.content["question"], "poll": new.content}
+    else:
+        return None
+    return replace(new, content=told)
 
 
 KIND: Final = Kind(

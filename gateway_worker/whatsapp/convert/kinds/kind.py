@@ -21,7 +21,7 @@ class Converted:
         about: The library's key of the message that it is about; it becomes `target` of the
             content. None for what stands for itself.
         media: Where its file is, if it has one that can be fetched.
-        is_sealed: It is a vote: what is chosen is still to be opened.
+        is_sealed: What it says is still to be opened, with the secret of another message.
     """
 
     content: dict[str, Any]

@@ -9,8 +9,10 @@ import asyncpg
 import pytest
 
 from gateway_contracts import (
+    Attendance,
     ChatListData,
     ContactListData,
+    EventResponseContent,
     ImageContent,
     Media,
     MessageData,
@@ -113,6 +115,13 @@ def reacted(number: int) -> Change:
     """Return a reaction to another message."""
     target = MessageReference(message_id="M1", chat=CHAT)
     return said(number, content=ReactionContent(emoji="+", target=target))
+
+
+def answered(number: int) -> Change:
+    """Return an answer to an appointment."""
+    target = MessageReference(message_id="M1", chat=CHAT)
+    content = EventResponseContent(target=target, response=Attendance.GOING)
+    return said(number, content=content)
 
 
 async def all_pages(history: History, **wanted: Any) -> list[list[StoredMessage]]:
@@ -382,7 +391,7 @@ async def test_chats_by_their_newest_message(
     """Groups and people, each once, with what is unread of it."""
     await changes.commit([said(1), said(2, chat=GROUP), said(3, chat="111@s.whatsapp.net")])
     await changes.commit([said(4, chat=LID, chat_lid=LID), said(5, chat_lid=LID), reacted(6)])
-    await changes.commit([sent(7, chat=GROUP)])
+    await changes.commit([sent(7, chat=GROUP), answered(0)])
 
     first = await history.chats("s", ChatListData(limit=2))
     rest = await history.chats("s", ChatListData(limit=2, cursor=first.next_cursor))
