@@ -139,6 +139,10 @@ class Attempts:
         """Note that it is known what an interrupted run has brought about, or nobody's to ask."""
         self._untraced.discard(_key(command))
 
+    def is_untraced(self, command: Command) -> bool:
+        """Whether an interrupted run may have had an effect that nobody has found out about."""
+        return _key(command) in self._untraced
+
     async def look(self, command: Command) -> Entry:
         """Say what is known of a command that is not to be executed now. Waits for the database."""
         received = self._received(command)
@@ -182,7 +186,7 @@ class Attempts:
 
         One whose interrupted run is not traced stays interrupted: it may have had its effect.
         """
-        received, is_untraced = self._received(command), _key(command) in self._untraced
+        received, is_untraced = self._received(command), self.is_untraced(command)
         await until_answered(
             lambda: self._inbox.suspend(received, stays_interrupted=is_untraced),
             name="inbox.suspend",

@@ -280,6 +280,10 @@ class Executor:
             if deferred is not None and deferred.postpone is not None:
                 deferred.postpone(error.retry_after_seconds or 0.0)
             return None
+        if self._attempts.is_untraced(command):  # to say that it failed would be to guess
+            log.warning("command.run_not_traced", reason=str(error))
+            unknown = UncertainError(f"what became of an interrupted run is not known: {error}")
+            return self._ends.failure(command, unknown, entry)
         exhausted = self._attempts.is_exhausted(command, error, last=last)
         return self._ends.failure(command, error, entry, exhausted=exhausted)
 

@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+import structlog
+
 from gateway_contracts import Command
 from gateway_worker.commands.attempts import Attempts
 from gateway_worker.commands.handlers import HANDLERS, Context, Effect, MessageId, Once
 from gateway_worker.commands.ports import Entry
 from gateway_worker.commands.preparation import Preparation
-from gateway_worker.errors import UncertainError
+from gateway_worker.errors import RetryableError, UncertainError
+from gateway_worker.host_protocol.methods.messages import Sent
 from gateway_worker.sessions.changes import MessageRow
+from gateway_worker.sessions.ownership.manager import OwnedElsewhereError
 from gateway_worker.sessions.send_journal import (
     Acknowledged,
     NotSubmitted,
@@ -16,6 +20,9 @@ from gateway_worker.sessions.send_journal import (
     Submitted,
     Unknown,
 )
+from gateway_worker.sessions.session.session import Session
+
+log = structlog.get_logger(__name__)
 
 
 class InterruptedRuns:
@@ -43,7 +50,11 @@ class InterruptedRuns:
             runs_again: Whether it is executed if it may be; otherwise None says that it has had no
                 effect.
 
+        A run that has had its effect stays the one to be asked about until that effect is in hand:
+        whatever prevents it, the command is never run anew.
+
         Raises:
+            RetryableError: That cannot be found out now; it may be asked again.
             UncertainError: It may have had its effect, and must not have it twice.
         """
         session = await self._manager.find(command.subject)
@@ -55,9 +66,11 @@ class InterruptedRuns:
         )
         if isinstance(trace, Unknown) and entry.found is not None:
             trace = entry.found.trace
-        self._attempts.traced(command)
         if isinstance(trace, Acknowledged):
-            return await once.effect_of(self._context, session, command, trace.result)
+            effect = await self._effect_of_sent(session, command, trace, once)
+            self._attempts.traced(command)
+            return effect
+        self._attempts.traced(command)
         if isinstance(trace, NotSubmitted | Rejected):
             return None
         if runs_again and once.may_repeat(command):
@@ -66,6 +79,22 @@ class InterruptedRuns:
         if isinstance(trace, Submitted):
             raise UncertainError(detail, chat=trace.chat, message_id=trace.message_id)
         raise UncertainError(detail)
+
+    async def _effect_of_sent(
+        self, session: Session, command: Command, trace: Acknowledged, once: Once
+    ) -> Effect:
+        """Return the effect that a run is known to have had. Raises as `effect_of`."""
+        try:
+            return await once.effect_of(self._context, session, command, trace.result)
+        except (RetryableError, OwnedElsewhereError):
+            raise
+        except Exception as error:  # it is done: that nobody can say what of it is no failure
+            log.exception("command.effect_not_known")
+            detail = "it was done before the worker stopped, and what came of it cannot be told"
+            sent = trace.result if isinstance(trace.result, Sent) else None
+            if sent is None:
+                raise UncertainError(detail) from error
+            raise UncertainError(detail, chat=sent.chat, message_id=sent.message_id) from error
 
     async def message_of(
         self, command: Command, error: UncertainError, preparation: Preparation | None
