@@ -22,7 +22,7 @@ from gateway_worker.sessions.changes import source_of
 from gateway_worker.sessions.chats import is_person
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
-from gateway_worker.storage.db.changes.steps import Step, ahead_id
+from gateway_worker.storage.db.changes.steps import Step, beside_id
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -197,7 +197,7 @@ class ChatNaming:
                 if each.session_id == session_id and name.chat_id == other:
                     batch.known[each] = kept
         event = ChatMerged(
-            id=ahead_id(step.drafts[0].event.id, ChatMerged),
+            id=beside_id(step.drafts[0].event.id, ChatMerged),
             source=source_of(self._worker_id),
             subject=session_id,
             data=ChatMergedData(

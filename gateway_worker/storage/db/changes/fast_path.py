@@ -25,7 +25,12 @@ from gateway_worker.storage.db.changes.columns import (
     outcome_columns,
     receipt_columns,
 )
-from gateway_worker.storage.db.changes.steps import NOBODY, Sender, Step
+from gateway_worker.storage.db.changes.steps import (
+    NOBODY,
+    Sender,
+    Step,
+    is_uncertain_end,
+)
 from gateway_worker.storage.db.command_keys import command_key
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -318,7 +323,7 @@ class FastPath:
 def _is_unusual(step: Step) -> bool:
     """Whether a step has more than the statement writes, or is about what has to be looked up."""
     message = step.change.message
-    if step.is_rare or step.change.epoch is None:
+    if step.is_rare or step.change.epoch is None or is_uncertain_end(step.change):
         return True
     if message is None:
         return False

@@ -1,4 +1,4 @@
-"""Receipts whose message is stored under another id of the person than the one that they name.
+"""What confirms a message under another id of the person than the one that it is stored under.
 
 A message to a number may be confirmed under the person's LID, or the other way round, by a host
 whose store does not know that the two are one person's. The library draws the ids of messages at
@@ -62,17 +62,19 @@ _DISTRUSTED: Final = f"""
             )
     )
 """  # noqa: S608 - constant terms
-"""$1-3 receipts: their sessions, the messages, and the chats that they name; $4-5 the commands that
-have sent these messages, under an id of the other kind, and their keys. Returns the places (from 1)
-of those that are by somebody else, as far as is known: WhatsApp's answer to the send is, too."""
+"""$1-3 what confirms messages: sessions, the messages, and the chats that it names; $4-5 the
+commands that have sent these messages, under an id of the other kind, and their keys. Returns the
+places (from 1) of what is by somebody else, as far as is known: WhatsApp's answer to the send is,
+too."""
 
 
 async def distrust(connection: Connection, steps: Iterable[Step]) -> None:
-    """Take the sender from each receipt that is known to be by somebody else.
+    """Take the sender from what is known to be about a message of somebody else's.
 
     Args:
         connection: The transaction; what its steps tell of people is written.
-        steps: Those whose message was found under another id than theirs.
+        steps: Receipts, and messages that another device shows, of which the one that was sent was
+            found under another id than theirs.
     """
     doubted: Sequence[Step] = [step for step in steps if step.live]
     if not doubted:
@@ -80,13 +82,13 @@ async def distrust(connection: Connection, steps: Iterable[Step]) -> None:
     rows = [
         (
             step.change.session_id,
-            receipt.message_id,
-            receipt.chat,
+            shown.message_id,
+            shown.chat,
             step.sender.command_id,
             command_key(step.change.session_id, step.sender.command_id or ""),
         )
         for step in doubted
-        if (receipt := step.change.receipt) is not None
+        if (shown := step.change.receipt or step.change.message) is not None
     ]
     for (place,) in await connection.fetch(_DISTRUSTED, *map(list, zip(*rows, strict=True))):
         doubted[place - 1].sender = NOBODY

@@ -20,7 +20,7 @@ from gateway_worker.sessions.changes import source_of
 from gateway_worker.sessions.found_sends import sent_info
 from gateway_worker.storage.db.changes import statements as sql
 from gateway_worker.storage.db.changes.bodies import Draft
-from gateway_worker.storage.db.changes.steps import Step, ahead_id
+from gateway_worker.storage.db.changes.steps import Step, beside_id
 from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.documents import result_text
 
@@ -46,7 +46,7 @@ async def resolve(connection: Connection, steps: Iterable[Step], *, worker_id: s
         if sent is None:  # a step before this one in the batch has shown it
             continue
         result = sent_info(**dict(sent))
-        command_type = await connection.fetchval(
+        command_type = await connection.fetchval(  # its client_ref is the sender's
             sql.RESOLVE, session_id, command_key(session_id, command_id), result_text(result)
         )
         if command_type is not None:
@@ -58,7 +58,7 @@ def _event(
     step: Step, command_type: str, result: SentInfo | StatusInfo, worker_id: str
 ) -> CommandResolved:
     return CommandResolved(
-        id=ahead_id(step.drafts[0].event.id, CommandResolved),
+        id=beside_id(step.drafts[0].event.id, CommandResolved),
         source=source_of(worker_id),
         subject=step.change.session_id,
         correlationid=step.sender.command_id,

@@ -55,10 +55,15 @@ TAKE_UP = f"""
         ON CONFLICT DO NOTHING
         RETURNING session_id, message_id, chat, direction, sender
     ), shown AS (
-        SELECT u.place, m.command_id, m.client_ref, m.uncertain
-        FROM given AS u JOIN messages AS m ON m.session_id = u.session_id
-            AND m.message_id = u.message_id AND m.chat = u.chat AND m.direction = 'out'
-            AND m.command_id IS NOT NULL
+        SELECT u.place, m.command_id, m.client_ref, m.uncertain, m.is_other
+        FROM given AS u CROSS JOIN LATERAL (
+            SELECT m.command_id, m.client_ref, m.uncertain, m.chat <> u.chat AS is_other
+            FROM messages AS m
+            WHERE m.session_id = u.session_id AND m.message_id = u.message_id
+                AND m.direction = 'out' AND m.command_id IS NOT NULL
+                AND (m.chat = u.chat OR {are_number_and_lid("m.chat", "u.chat")})
+            ORDER BY is_other, m.command_id LIMIT 1
+        ) AS m
         WHERE u.direction = 'out' AND u.command_id IS NULL
     ), asked AS (
         SELECT u.*, COALESCE(u.sent_by, m.command_id) AS command_id,
@@ -97,11 +102,12 @@ TAKE_UP = f"""
     SELECT id, NULL, NULL, NULL, NULL FROM finished
     UNION ALL SELECT session_id, message_id, chat, direction, sender FROM stored
     UNION ALL SELECT session_id, message_id, chat, participant, status FROM noted
-    UNION ALL SELECT NULL, CASE WHEN is_other THEN 'other ' ELSE 'receipt ' END || place,
-        command_id, CASE WHEN early THEN 'early' WHEN uncertain THEN 'uncertain' END, client_ref
-    FROM asked
-        WHERE early OR command_id IS NOT NULL
-    UNION ALL SELECT NULL, 'message ' || place, command_id,
+    UNION ALL SELECT NULL,
+        CASE WHEN is_other THEN 'other receipt ' ELSE 'receipt ' END || place, command_id,
+        CASE WHEN early THEN 'early' WHEN uncertain THEN 'uncertain' END, client_ref
+    FROM asked WHERE early OR command_id IS NOT NULL
+    UNION ALL SELECT NULL,
+        CASE WHEN is_other THEN 'other message ' ELSE 'message ' END || place, command_id,
         CASE WHEN uncertain THEN 'uncertain' END, client_ref FROM shown
 """  # noqa: S608 - constant terms
 """$1 the worker's id; $2-8 outcomes; $9-20 messages; $21-30 receipts. `ends` is the command whose
@@ -113,8 +119,8 @@ Returns the keys of what is new, a command's with its id alone. A command's firs
 that has its end already is not returned. Then, behind a NULL, of each receipt whose message a
 command has sent, and of each message that one has sent and that another device shows, its place
 (from 1), that command, whether it is held back (`early`) or was not known to have been sent
-(`uncertain`), and the client_ref. The receipt is an `other` if it names a LID and the message has
-been sent to a number, or the other way round: that is to be doubted (see `other_ids`).
+(`uncertain`), and the client_ref. It is an `other` receipt or message if it names a LID and what
+was sent went to a number, or the other way round: that is to be doubted (see `other_ids`).
 """
 
 KEEP_MEDIA = """
@@ -177,7 +183,8 @@ SHOW_SENT = """
 
 RESOLVE = """
     UPDATE commands SET state = 'succeeded', outcome = $3::text::jsonb
-    WHERE session_id = $1::text AND id = $2::text AND state = 'uncertain' RETURNING type
+    WHERE session_id = $1::text AND id = $2::text AND state = 'uncertain'
+    RETURNING type, client_ref
 """
 """$1 a session; $2 a command; $3 its outcome. Returns nothing if it has another end by now."""
 

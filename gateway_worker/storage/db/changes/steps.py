@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from gateway_contracts import ChatMerged, CommandResolved
-from gateway_worker.sessions.changes import Change, Committed, Direction, OutboxRow
+from gateway_worker.sessions.changes import (
+    Change,
+    CommandState,
+    Committed,
+    Direction,
+    OutboxRow,
+)
 from gateway_worker.storage.db.changes.bodies import Draft
 
 Key = tuple[str, str, str, str, str]
@@ -37,6 +43,7 @@ class Step:
         sender: What has sent the message that it is about, once it is found.
         chat_id: What the conversation is called that it is about.
         ahead: What has come to light with it, and is announced before it.
+        behind: What is known of it at once, and is announced after it.
     """
 
     change: Change
@@ -49,12 +56,13 @@ class Step:
     sender: Sender = NOBODY
     chat_id: str | None = None
     ahead: list[Draft] = field(default_factory=list)
+    behind: list[Draft] = field(default_factory=list)
     rows: tuple[OutboxRow, ...] = field(default=())
 
     @property
     def told(self) -> tuple[Draft, ...]:
         """All that it announces, in order."""
-        return (*self.ahead, *self.drafts)
+        return (*self.ahead, *self.drafts, *self.behind)
 
     @classmethod
     def of(cls, change: Change) -> "Step":
@@ -133,13 +141,19 @@ class Step:
         )
 
 
-AHEAD: Final = (ChatMerged, CommandResolved)
-"""What may be announced ahead of an event, in this order."""
+BESIDE: Final = (ChatMerged, CommandResolved)
+"""What may be announced right before an event or right after it; one of a kind for each."""
 
 
-def ahead_id(event_id: str, kind: type[ChatMerged | CommandResolved]) -> str:
-    """Return the id of what is announced ahead of an event: the same for each attempt at it."""
+def beside_id(event_id: str, kind: type[ChatMerged | CommandResolved]) -> str:
+    """Return the id of what is announced beside an event: the same for each attempt at it."""
     return f"{event_id}-{kind.model_fields['type'].default.split('.')[2]}"
+
+
+def is_uncertain_end(change: Change) -> bool:
+    """Whether a change ends a command of an owned session as uncertain."""
+    outcome, is_owned = change.outcome, change.epoch is not None
+    return is_owned and outcome is not None and outcome.state is CommandState.UNCERTAIN
 
 
 def live(steps: Iterable[Step]) -> Iterator[Step]:
@@ -152,8 +166,9 @@ def segments(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
     Within a part the order of the statements is free; a deletion or a transfer ends what came
     before it, and what comes after it finds the session gone. Nor has a part a message of the
-    account's own and a receipt of it that names another chat: whether that is the same person's is
-    asked of what is stored.
+    account's own and a receipt of it that names another chat, or what another device shows of it:
+    whether that is the same person's is asked of what is stored. An uncertain end comes last, and
+    what has shown its message before is in another part: see `uncertain_ends`.
     """
     part: list[Step] = []
     gone: set[str] = set()
@@ -166,6 +181,9 @@ def segments(steps: Sequence[Step]) -> Iterator[list[Step]]:
         part.append(step)
         if step.change.delete or step.change.transfer is not None:
             gone.add(step.change.session_id)
+        if is_uncertain_end(step.change):
+            yield part
+            part, gone, named = [], set(), _NamedMessages()
     if part:
         yield part
 
@@ -186,6 +204,8 @@ class _NamedMessages:
             return self._sent.get(which, receipt.chat) == receipt.chat
         if message is not None and message.direction is Direction.OUT:
             which = (change.session_id, message.message_id)
+            if which in self._sent or (message.is_uncertain and which in self._confirmed):
+                return False
             self._sent[which] = message.chat
             return self._confirmed.get(which, {message.chat}) == {message.chat}
         return True

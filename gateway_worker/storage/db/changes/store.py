@@ -1,6 +1,7 @@
 """The recorder's transaction: who owns what, what is new, which numbers it gets, what goes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
@@ -35,15 +36,16 @@ from gateway_worker.storage.db.changes.resolving import resolve
 from gateway_worker.storage.db.changes.reviews import write_reviews
 from gateway_worker.storage.db.changes.session_notes import write_notes
 from gateway_worker.storage.db.changes.steps import (
-    AHEAD,
+    BESIDE,
     Sender,
     Step,
-    ahead_id,
+    beside_id,
     live,
     segments,
 )
 from gateway_worker.storage.db.changes.timers import write_timers
 from gateway_worker.storage.db.changes.told import skip_told
+from gateway_worker.storage.db.changes.uncertain_ends import resolve_ends, told_of_ends
 from gateway_worker.storage.db.changes.votes import name_votes
 from gateway_worker.storage.db.command_keys import command_key
 from gateway_worker.storage.db.database import BRIEF_LOCK_SECONDS, Database
@@ -212,12 +214,14 @@ class PostgresChangeStore:
         await skip_told(connection, live(rare))
         await write_found(connection, live(rare))
         await name_votes(connection, steps)
+        unclear = await told_of_ends(connection, live(steps))
         doubted = await self._take_up(connection, steps)
         await write_deferred(connection, rare, worker_id=self._worker_id)
         await self._write_media(connection, rare)
         await self._chats.name(connection, live(steps))
         await distrust(connection, doubted)
         await resolve(connection, live(steps), worker_id=self._worker_id)
+        await resolve_ends(connection, unclear, worker_id=self._worker_id)
         await write_timers(connection, live(rare))
         await write_notes(connection, live(rare))
         await write_reads(connection, live(rare))
@@ -260,10 +264,10 @@ class PostgresChangeStore:
         """
         event_ids = [draft.event.id for step in steps for draft in step.drafts]
         event_ids += [
-            ahead_id(step.drafts[0].event.id, kind)
+            beside_id(step.drafts[0].event.id, kind)
             for step in steps
             if step.drafts
-            for kind in AHEAD
+            for kind in BESIDE
         ]
         found = await connection.fetch(sql.FIND_EVENTS, after, event_ids)
         stored = {row["event_id"]: row for row in found}
@@ -277,18 +281,19 @@ class PostgresChangeStore:
                     for draft, row in rows
                     if row["worker_id"] == self._worker_id
                 )
-                step.rows = (*self._stored_ahead(step, stored), *step.rows)
+                rows_beside = (*self._stored_beside(step, stored), *step.rows)
+                step.rows = tuple(sorted(rows_beside, key=attrgetter("outbox_id")))
             elif not step.drafts and self._has_gone(step.change, sessions):
                 step.transferred = True
             else:
                 unknown.append(step)
         return unknown
 
-    def _stored_ahead(self, step: Step, stored: Mapping[str, Any]) -> Iterator[OutboxRow]:
-        """Return what an earlier commit has announced ahead of a step."""
+    def _stored_beside(self, step: Step, stored: Mapping[str, Any]) -> Iterator[OutboxRow]:
+        """Return what an earlier commit has announced right before a step, or right after it."""
         session_id = step.change.session_id
-        for kind in AHEAD:
-            row = stored.get(ahead_id(step.drafts[0].event.id, kind))
+        for kind in BESIDE:
+            row = stored.get(beside_id(step.drafts[0].event.id, kind))
             if row is not None and row["worker_id"] == self._worker_id:
                 event_type = kind.model_fields["type"].default
                 yield OutboxRow(
@@ -314,7 +319,8 @@ class PostgresChangeStore:
     async def _take_up(self, connection: Connection, steps: Sequence[Step]) -> list[Step]:
         """Write outcomes, messages and receipts; find out which steps are repetitions.
 
-        Returns the receipts whose message was found under another id than theirs.
+        Returns the receipts, and the messages that another device shows, of which the one that was
+        sent was found under another id than theirs.
         """
         first: dict[str, Step] = {}
         for step in live(steps):
@@ -387,7 +393,9 @@ class PostgresChangeStore:
                 metadata=metadata,
                 chat_id=step.chat_id,
             )
-            known += [Found(metadata=metadata)] * len(step.ahead) + [found] * len(step.drafts)
+            beside = Found(metadata=metadata)
+            known += [beside] * len(step.ahead) + [found] * len(step.drafts)
+            known += [beside] * len(step.behind)
             for draft in step.told:
                 drafts.append(draft)
                 if session is None:
@@ -452,15 +460,15 @@ def _note_senders(
 ) -> list[Step]:
     """Note what has been found of messages of the account's own, and of those of receipts.
 
-    Returns the receipts of which that is to be doubted.
+    Returns those of which that is to be doubted.
     """
     doubted = []
     for nothing, place, command_id, found, client_ref in rows:
         if nothing is None:
-            kind, _, number = place.partition(" ")
+            *other, kind, number = place.split()
             step = (messages if kind == "message" else receipts)[int(number) - 1]
             step.sender = Sender(command_id, client_ref, is_uncertain=found == "uncertain")
             step.early = found == "early"
-            if kind == "other":
+            if other:
                 doubted.append(step)
     return doubted

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from gateway_contracts import CommandResolved, MessageReceipt, parse_event
+from gateway_contracts import CommandFailed, CommandResolved, MessageReceipt, parse_event
 from gateway_worker.commands.ports import Verdict
 from gateway_worker.errors import DependencyError
 from gateway_worker.sessions.changes import Change, Committed, Transfer
@@ -161,6 +161,23 @@ async def test_what_was_resolved_is_announced_with_what_has_shown_it(
 
     told = [parse_event(row.body) for row in rows_of(answers)]
     assert [type(event) for event in told] == [CommandResolved, MessageReceipt]
+    outbox = PostgresOutboxStore(database=database, worker_id=WORKER)
+    assert rows_of(answers) == list(await outbox.pending(after=0, limit=100))[1:]
+
+
+@pytest.mark.usefixtures("slow")
+async def test_an_uncertain_end_that_was_resolved_at_once_is_announced_with_that(
+    database: Database, distant: Database, proxy: TcpProxy
+) -> None:
+    """In the order in which they were written: first the end, then what has become of it."""
+    changes = PostgresChangeStore(database=distant, worker_id=WORKER)
+    await changes.commit([receipt(1)])
+    end = uncertain("c", 1)
+    await cut_within(proxy, database, changes.commit([end]))
+    answers = await until_done(lambda: changes.commit([end]))
+
+    told = [parse_event(row.body) for row in rows_of(answers)]
+    assert [type(event) for event in told] == [CommandFailed, CommandResolved]
     outbox = PostgresOutboxStore(database=database, worker_id=WORKER)
     assert rows_of(answers) == list(await outbox.pending(after=0, limit=100))[1:]
 

@@ -1,4 +1,4 @@
-"""A receipt under a person's other id finds its message, unless it is known to be somebody else's.
+"""What comes under a person's other id finds its message, unless that is known to be another's.
 
 A host whose store is older tells receipts under the LID of a message that went to the number.
 """
@@ -10,15 +10,21 @@ import pytest
 
 from gateway_contracts import (
     Account,
+    ChatMerged,
+    CommandFailed,
     CommandResolved,
     CommandSucceeded,
     CommandSucceededData,
     Evidence,
+    MessageData,
     MessageReceipt,
     MessageReceived,
+    MessageSent,
+    Participant,
     ReceiptStatus,
     SentInfo,
     SessionState,
+    TextContent,
     parse_event,
 )
 from gateway_worker.host_protocol.methods.messages import Sent
@@ -38,6 +44,7 @@ from tests.integration.storage.db.support import (
     received,
     rows_of,
     status,
+    uncertain,
 )
 from tests.integration.storage.db.test_resolved import found, found_change, unnamed
 
@@ -269,3 +276,52 @@ async def test_a_disk_names_a_send_whose_receipt_was_here_before(
     events = await told(changes, found("c", 1, is_acknowledged=False))
 
     assert events == [(CommandResolved, "c")] * is_resolved
+
+
+def shows(chat: str) -> Change:
+    """Return M1 as another device of the account shows it, under this id of its recipient."""
+    data = MessageData(
+        message_id="M1",
+        chat=chat,
+        sender=Participant(jid=ME),
+        timestamp=NOW,
+        content=TextContent(text="hi"),
+    )
+    change = message(1, chat=chat, direction=Direction.OUT, sender=ME)
+    return replace(change, events=(MessageSent(source=SOURCE, subject="s", data=data),))
+
+
+@pytest.mark.parametrize("is_behind", [True, False])
+@pytest.mark.parametrize(
+    ("before", "chat", "is_its"),
+    [
+        ((), CHAT, True),
+        ((), LID, True),
+        ((wrote(CHAT, LID),), LID, True),
+        ((wrote(BEN, LID),), LID, False),
+        ((wrote(CHAT, OTHER_LID),), LID, False),
+        ((LINKED,), MY_LID, False),
+        ((), BEN, False),
+        ((), CREW, False),
+    ],
+    ids=["same", "LID", "known", "another number", "another LID", "me", "stranger", "group"],
+)
+async def test_another_device_shows_what_an_uncertain_send_has_sent(
+    changes: PostgresChangeStore,
+    before: tuple[Change, ...],
+    chat: str,
+    *,
+    is_its: bool,
+    is_behind: bool,
+) -> None:
+    """Under either id of the person, after the command's end or before it; told all the same."""
+    await changes.commit(before)
+    batches = (uncertain("c", 1), shows(chat)) if is_behind else (shows(chat), uncertain("c", 1))
+    events = [event for each in batches for event in await told(changes, each)]
+
+    resolved = [(CommandResolved, "c")] * is_its
+    is_named = "c" if is_its and is_behind else None
+    shown, end = (MessageSent, is_named), (CommandFailed, "c")
+    assert [event for event in events if event[0] is not ChatMerged] == (
+        [end, *resolved, shown] if is_behind else [shown, end, *resolved]
+    )

@@ -228,7 +228,7 @@ async def test_a_disk_that_is_back_says_which_message_it_would_be(
 
 
 @pytest.mark.parametrize("is_acknowledged", [True, False])
-async def test_what_a_disk_says_of_a_run_is_kept_until_the_command_has_its_end(
+async def test_what_a_disk_says_of_a_run_is_kept_while_the_command_has_no_end(
     changes: PostgresChangeStore, inbox: PostgresInboxStore, *, is_acknowledged: bool
 ) -> None:
     """Whoever takes it up next knows it: not only who was told, who may be gone by then."""
@@ -238,15 +238,82 @@ async def test_what_a_disk_says_of_a_run_is_kept_until_the_command_has_its_end(
     first, other = await inbox.enter([received("c", epoch=1), received("d", epoch=1)])
     await inbox.suspend("c", session_id="s", stays_interrupted=True)
     again = (await inbox.enter([received("c", epoch=1)]))[0]
-    await changes.commit([unnamed("c")])
-    ended = (await inbox.enter([received("c", epoch=1)]))[0]
 
     assert rows_of(list(told_now)) == []
     assert (first.found, other.found, again.found) == (change.found, None, change.found)
     assert {first.verdict, other.verdict, again.verdict} == {Verdict.INTERRUPTED}
-    assert (ended.verdict, ended.found) == (Verdict.FINISHED, None)
+
+
+async def test_a_disk_that_tells_right_before_the_end_resolves_it(
+    changes: PostgresChangeStore, inbox: PostgresInboxStore
+) -> None:
+    """Whoever ends the command had looked before that: it is resolved in the same transaction."""
+    await inbox.enter([received(one, epoch=1, ref=f"ref-{one}") for one in ("c", "d")])
+    await changes.commit([found("c", 1, is_acknowledged=True)])
+    events = told(list(await changes.commit([unnamed("c"), unnamed("d")])))
+    ended = (await inbox.enter([received("c", epoch=1)]))[0]
+    later = told(list(await changes.commit([receipt(1)])))
+
+    assert [(type(event), event.correlationid) for event in events] == [
+        (CommandFailed, "c"),
+        (CommandResolved, "c"),
+        (CommandFailed, "d"),
+    ]
+    resolved, receipted = events[1], later[0]
+    assert isinstance(resolved, CommandResolved)
+    assert resolved.data.evidence is Evidence.ACKNOWLEDGEMENT
+    assert resolved.data.client_ref == "ref-c"
     assert ended.outcome is not None
-    assert ended.outcome.error is not None
+    assert ended.outcome.result == resolved.data.result
+    assert isinstance(receipted, MessageReceipt)
+    assert (receipted.correlationid, receipted.data.client_ref) == ("c", "ref-c")
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+async def test_a_disk_that_names_the_message_right_before_the_end(
+    changes: PostgresChangeStore, inbox: PostgresInboxStore, *, comes_first: bool
+) -> None:
+    """Then what shows the message resolves it, whether it is here already or comes later."""
+    await inbox.enter([received("c", epoch=1, ref="ref-c")])
+    await changes.commit([found("c", 1, is_acknowledged=False), *[receipt(1)] * comes_first])
+    events = told(list(await changes.commit([unnamed("c"), receipt(1, ReceiptStatus.READ)])))
+
+    assert [type(event) for event in events] == [CommandFailed, CommandResolved, MessageReceipt]
+    _, resolved, receipted = events
+    assert isinstance(resolved, CommandResolved)
+    assert (resolved.data.evidence, resolved.data.client_ref) == (Evidence.RECEIPT, "ref-c")
+    assert isinstance(receipted, MessageReceipt)
+    assert (receipted.correlationid, receipted.data.client_ref) == ("c", "ref-c")
+
+
+@pytest.mark.parametrize("shows", [receipt(1), shown(1)], ids=["receipt", "own device"])
+@pytest.mark.parametrize("is_one_batch", [True, False])
+async def test_what_shows_the_message_was_here_before_the_end(
+    changes: PostgresChangeStore, *, shows: Change, is_one_batch: bool
+) -> None:
+    """It was told without a command, and the uncertain end is resolved at once, after it."""
+    batches = [[shows, uncertain("c", 1)]] if is_one_batch else [[shows], [uncertain("c", 1)]]
+    events = [event for each in batches for event in told(list(await changes.commit(each)))]
+
+    first, *ends = events
+    assert first.correlationid is None
+    assert [(type(event), event.correlationid) for event in ends] == [
+        (CommandFailed, "c"),
+        (CommandResolved, "c"),
+    ]
+
+
+async def test_in_the_batch_of_the_uncertain_end_another_device_shows_it(
+    changes: PostgresChangeStore,
+) -> None:
+    """It names the command, as it does later on."""
+    events = told(list(await changes.commit([uncertain("c", 1), shown(1)])))
+
+    assert [(type(event), event.correlationid) for event in events] == [
+        (CommandFailed, "c"),
+        (CommandResolved, "c"),
+        (MessageSent, "c"),
+    ]
 
 
 @pytest.mark.parametrize("command_type", ["wa.status.post.v1", "wa.status.delete.v1"])
