@@ -11,8 +11,9 @@ alike, and the latter has a bound of its own.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -37,6 +38,7 @@ from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.commands.purging import DETAIL
 from gateway_worker.commands.refusals import Refusals
 from gateway_worker.commands.scheduler import CalledOffError, Scheduler, Turn, WithdrawnError
+from gateway_worker.commands.shared_looks import LOOK_SECONDS, Look, SharedLooks
 from gateway_worker.commands.stranded_execution import StrandedExecutor
 from gateway_worker.commands.tenant_turns import Seat, TenantTurns, too_much
 from gateway_worker.commands.waiting_creations import ROOM_SECONDS, WaitingCreations
@@ -55,9 +57,6 @@ from gateway_worker.sessions.peer_messages import (
 )
 
 log = structlog.get_logger(__name__)
-
-_OWNER_PAUSE_SECONDS = 0.3
-"""Between two looks at who owns a session that nobody has taken over yet."""
 
 _STRANDED_PAUSE_SECONDS = 1.0
 """Between two looks at whether anybody will."""
@@ -140,6 +139,7 @@ class Dispatcher:
             manager=manager, on_held=self._tell_held
         )
         self._peer_requests = PeerRequests(manager=manager, hold_back_queues=self._hold_back_queues)
+        self._looks = SharedLooks()
         self._slots = slots
         self._scheduler: Scheduler[Work | InterleavedJob] = Scheduler(
             handle=self._handle, on_stuck=self._tell_held, slots=slots
@@ -325,11 +325,17 @@ class Dispatcher:
             await self._repeat(session_id, work, seat)
 
     async def _repeat(self, session_id: str, work: Work, turn: Aside | None) -> None:
+        with self._looks.of(session_id) as look:
+            await self._repeat_until_done(session_id, work, turn, look)
+
+    async def _repeat_until_done(
+        self, session_id: str, work: Work, turn: Aside | None, look: Look
+    ) -> None:
         backoff = Backoff(initial_seconds=0.2, maximum_seconds=5.0)
         attempt = self._try if work.delivery.deferred is None else self._run_deferred
         faults = 0
         while True:
-            pause = _OWNER_PAUSE_SECONDS
+            pause: float | None = None
             try:
                 if await attempt(session_id, work, turn):
                     return
@@ -345,9 +351,18 @@ class Dispatcher:
                 log.warning("command.faulty", exc_info=True)
                 pause = backoff.next_seconds()
             try:
-                await _pause(turn, pause)
+                if pause is not None:
+                    await _wait(turn, asyncio.sleep(pause))
+                else:  # nobody has the session yet
+                    looking = look.pause(with_others=work.failure is not None)
+                    await _wait(turn, looking, seconds=self._seconds_to_deadline(work))
             except CalledOffError:
                 work.failure = CancelledError(DETAIL)
+
+    def _seconds_to_deadline(self, work: Work) -> float | None:
+        """Return how long a command may wait for its session; None: for any time."""
+        left = self._deadlines.seconds_left(work)
+        return None if left is None else max(left, LOOK_SECONDS)
 
     async def _try(  # noqa: PLR0911 - as many as there are ways
         self, session_id: str, work: Work, turn: Aside | None
@@ -475,9 +490,12 @@ class Dispatcher:
         return True
 
 
-async def _pause(turn: Aside | None, seconds: float) -> None:
-    """Wait, and let pass what may overtake."""
-    if turn is None:
-        await asyncio.sleep(seconds)
-    else:
-        await turn.aside(asyncio.sleep(seconds))
+async def _wait(
+    turn: Aside | None, waiting: Awaitable[object], *, seconds: float | None = None
+) -> None:
+    if turn is not None:
+        await turn.aside(waiting, seconds=seconds)
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waiting
