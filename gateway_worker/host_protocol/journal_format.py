@@ -8,8 +8,9 @@ also repeats a word that the directory's lock file holds: a copy of the journal 
 tells what happened, never what did not.
 """
 
+import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -22,11 +23,17 @@ from gateway_worker.host_protocol.wire import Wire
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _CHECKSUM_DIGITS: Final = 8
+MARK_BYTES: Final = 8
+MARKS_KEPT: Final = 4_096
+"""So many commands are known to have been in a journal after their lines are gone."""
 _BEFORE_BODY: Final = _CHECKSUM_DIGITS + 1
 
 
-class Header(Wire, frozen=True, kw_only=True, tag="journal"):
+class Header(Wire, frozen=True, kw_only=True, tag="journal", omit_defaults=True):
     """From when on a journal is complete.
+
+    A moment alone does not say that: it is the database's clock that tells when a command began,
+    and this machine's may be set.
 
     Attributes:
         worker_id: For whose sends.
@@ -34,6 +41,7 @@ class Header(Wire, frozen=True, kw_only=True, tag="journal"):
         since: From this moment on, in Unix seconds.
         boot: The machine's boot.
         word: What the lock file in the same directory says.
+        forgotten: The marks of commands that were in it, the last ones at the end.
     """
 
     worker_id: str
@@ -41,6 +49,19 @@ class Header(Wire, frozen=True, kw_only=True, tag="journal"):
     since: float
     boot: str
     word: str
+    forgotten: bytes = b""
+
+    def has_forgotten(self, command_id: str) -> bool:
+        """Whether a command was in the journal, as far back as that is known."""
+        mark, size = mark_of(command_id), MARK_BYTES
+        return any(
+            self.forgotten[at : at + size] == mark for at in range(0, len(self.forgotten), size)
+        )
+
+    def forgetting(self, command_ids: Iterable[str]) -> "Header":
+        """Return the header of a journal that these commands are taken out of."""
+        marks = self.forgotten + b"".join(map(mark_of, command_ids))
+        return msgspec.structs.replace(self, forgotten=marks[-MARK_BYTES * MARKS_KEPT :])
 
 
 class Submission(Wire, frozen=True, kw_only=True, tag="handing"):
@@ -119,6 +140,11 @@ class Journal:
     last: dict[str, Entry] = field(default_factory=dict)
     opened: Opened | None = None
     damaged: bool = False
+
+
+def mark_of(command_id: str) -> bytes:
+    """Return what a command is known by once its line is gone."""
+    return hashlib.blake2b(command_id.encode(), digest_size=MARK_BYTES).digest()
 
 
 def line_of(line: Line) -> bytes:

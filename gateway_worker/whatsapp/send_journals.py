@@ -128,8 +128,9 @@ def _gap(journal: Journal, directory: Path, run: Run) -> str | None:
         return "the journal is damaged"
     if header.worker_id != run.worker_id:
         return "the journal is another worker's"
-    if header.epoch > run.epoch or (run.began is not None and run.began.timestamp() < header.since):
-        return "the journal began later"
+    is_earlier = run.began is not None and run.began.timestamp() < header.since
+    if header.epoch > run.epoch or is_earlier or header.has_forgotten(run.command_id):
+        return "the journal began later, or has forgotten it"
     if header.boot != boot_id():
         return "the machine was started anew"
     try:

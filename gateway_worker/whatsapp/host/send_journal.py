@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
+
 from gateway_worker.host_protocol.failures import FailureKind
 from gateway_worker.host_protocol.journal_format import (
     Acknowledgement,
@@ -144,8 +146,12 @@ class SendJournal:
     def _rewrite(self, header: Header, old: Journal | None) -> None:
         kept: list[Line] = [header]
         if old is not None:
+            lines = list(old.last.values())
+            forgotten = [line.command_id for line in lines[:-KEPT]]
+            before = msgspec.structs.replace(header, forgotten=old.header.forgotten)
+            kept = [before.forgetting(forgotten)]
             kept += [old.opened] if old.opened is not None else []
-            kept += list(old.last.values())[-KEPT:]
+            kept += lines[-KEPT:]
         data = b"".join(line_of(line) for line in kept)
         draft = self._directory / JOURNAL_DRAFT_NAME
         file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)

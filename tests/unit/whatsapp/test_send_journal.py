@@ -219,6 +219,31 @@ async def test_it_stays_small_and_keeps_the_last_ones(directory: Path) -> None:
     assert await look(directory, "new", began=datetime.now(UTC)) == NotSubmitted()
 
 
+async def test_what_it_has_forgotten_was_in_it_whatever_the_clocks_say(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's clock was set back, or the database's is ahead of it."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    journal = opened(directory)
+    for number in range(2_000):
+        journal.submitted(f"c{number}")
+        answer(journal, f"c{number}")
+    assert isinstance(await look(directory, "c0", began=later), Unknown)
+    for epoch in (4, 5):
+        journal = opened(directory, epoch=epoch)
+    for number in range(2_000, 4_000):
+        journal.submitted(f"c{number}")
+
+    for number in (0, 700, 1_000):
+        assert isinstance(await look(directory, f"c{number}", began=later, epoch=6), Unknown)
+    assert await look(directory, "new", began=later, epoch=6) == NotSubmitted()
+    monkeypatch.setattr(journal_format, "MARKS_KEPT", 100)
+    for number in range(4_000, 12_000):
+        journal.submitted(f"c{number}")
+    assert (directory / JOURNAL_NAME).stat().st_size < LIMIT_BYTES + 1_000
+    assert await look(directory, "c0", began=later, epoch=6) == NotSubmitted()
+
+
 async def test_a_host_that_still_lives_is_waited_for(directory: Path) -> None:
     """What it has not written yet it may write at any moment."""
     journal = opened(directory)
