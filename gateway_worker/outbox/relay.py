@@ -136,6 +136,7 @@ class Relay:
         self._nudged = asyncio.Event()
         self._up_to = 0
         self._offered = 0
+        self._ahead: set[int] = set()
         self._reread_after: int | None = None
         self._held = self._held_bytes = 0
         self._room = asyncio.Event()
@@ -160,13 +161,16 @@ class Relay:
     def offer(self, rows: Sequence[OutboxRow]) -> None:
         """Take rows that were just committed. Never blocks.
 
-        They come in order, but for those of a session that was held aside after a commit whose
-        answer was lost: what has been read and offered since then comes after them.
+        They come in order, but for those of a session that was held aside: what has been read and
+        offered since they got their places comes after them.
         """
-        late = [row.outbox_id for row in rows if row.outbox_id <= self._offered]
+        is_late = any(self._is_late(row.outbox_id) for row in rows)
         self._offered = max([self._offered, *(row.outbox_id for row in rows)])
-        if late:
-            self._reread(min(late) - 1)
+        if self._ahead:
+            self._ahead = {place for place in self._ahead if place > self._offered}
+        if is_late:
+            # From the start: what was committed beside them, and not heard of yet, is in between.
+            self._reread(0)
             return
         if not self._behind.is_set() and self._fits(rows):
             self._post(rows)
@@ -176,6 +180,10 @@ class Relay:
             self._meanwhile.extend(rows)
             if not self._fits(self._meanwhile):
                 self._meanwhile = None
+
+    def _is_late(self, place: int) -> bool:
+        """Whether a row has its place below what was offered, or what was read without it."""
+        return place <= self._offered or (place <= self._up_to and place not in self._ahead)
 
     async def adopt(self, session_ids: Sequence[str]) -> None:
         """Publish what former owners of these sessions have left, before anything newer of them.
@@ -269,6 +277,7 @@ class Relay:
             if self._reread_after is not None:
                 continue  # something below what was read has come meanwhile: it goes first
             self._post(rows)
+            self._note_ahead(rows)
             is_all = is_last_page(rows, limit=self._page)
             if is_all and meanwhile is not None and self._fits(meanwhile):
                 self._post(meanwhile)
@@ -289,6 +298,15 @@ class Relay:
             return rows, self._meanwhile
         finally:
             self._meanwhile = None
+
+    def _note_ahead(self, rows: Sequence[OutboxRow]) -> None:
+        """Note what was read before it was offered.
+
+        Some is enough: what is not known to have been read is read again.
+        """
+        self._ahead |= {row.outbox_id for row in rows if row.outbox_id > self._offered}
+        if len(self._ahead) > _PAGE:
+            self._ahead = set(sorted(self._ahead)[-_PAGE:])
 
     def _fits(self, rows: Sequence[OutboxRow]) -> bool:
         if self._held + len(rows) > self._memory.rows:

@@ -20,7 +20,7 @@ from tests.integration.storage.db.support import (
     value,
 )
 from tests.support.pacing import pace
-from tests.support.proxy import TcpProxy, cut_again_and_again
+from tests.support.proxy import Direction, TcpProxy, cut_again_and_again
 
 ROUNDS = 60
 GAPLESS = {session: list(range(1, ROUNDS + 1)) for session in SESSIONS}
@@ -54,6 +54,30 @@ async def test_gapless_while_connections_are_cut_again_and_again(
     assert await value(database, "SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
     for name in broken:
         assert proxies[name].accepted > 5
+
+
+async def test_what_nobody_has_confirmed_is_not_overtaken(
+    database: Database, settings: BrokerSettings, backend: Backend, broker_proxy: TcpProxy
+) -> None:
+    """The broker has it, and says so to nobody: it comes again, and nothing after it comes before.
+
+    Then the connection is lost, and with it what was said at last.
+    """
+    async with living(database, settings) as life:
+        await life.until_published()
+        broker_proxy.pause(Direction.TO_CLIENT)
+        for number in range(3):
+            committed = [life.recorder.record(message(number, session=name)) for name in SESSIONS]
+            await asyncio.gather(*committed)
+        events = await backend.take(2 * len(SESSIONS))
+        assert by_session(events) == {session: [1] for session in SESSIONS}
+        await broker_proxy.cut()
+        broker_proxy.resume()
+        await life.until_published()
+        await life.stop()
+
+    events += await backend.take_all()
+    assert by_session(events) == {session: [1, 2, 3] for session in SESSIONS}
 
 
 async def test_sessions_do_not_wait_for_each_other(

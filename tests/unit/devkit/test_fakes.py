@@ -33,6 +33,8 @@ NO_FAKES = {
     "SlowObjects": "takes what is written when the test says so",
     "Spans": "notes which spans begin and end",
     "TricklingFiles": "go silent in the middle of a file",
+    "LossyBroker": "loses as much as the model of the relay says",
+    "SteppedOutbox": "has what the model of the relay commits",
     "ToldHosts": "keeps what it is told",
     "Watched": "does what a test says of a connection",
     "WatchedOutbox": "counts what it asks the real one",
