@@ -149,10 +149,12 @@ class Written:
 
     Attributes:
         sha256: Of its file; None if it has none, "" if nobody can have it.
+        text: What it says, or what is written to what it brings; empty of a file.
     """
 
     message_id: str
     sha256: str | None = None
+    text: str = ""
 
 
 async def write(
@@ -161,12 +163,13 @@ async def write(
     """Draw what a phone writes, and write it."""
     share = dice.random()
     if share < TEXT_SHARE:
-        return Written(message_id=await phones.send_text(writer, to, label))
+        return Written(message_id=await phones.send_text(writer, to, label), text=label)
     if share < TEXT_SHARE + FILE_SHARE:
         return await _write_file(phones, writer, to, label, dice)
     content = dice.choice(_others(label))
     sent = NewContent(to=to, content=content)
-    return Written(message_id=await phones.send_content(writer, sent.to, sent.content))
+    message_id = await phones.send_content(writer, sent.to, sent.content)
+    return Written(message_id=message_id, text=label)
 
 
 async def _write_file(

@@ -12,7 +12,11 @@ from gateway_contracts import (
     CommandFailed,
     CommandResolved,
     CommandSucceeded,
+    ContactContent,
+    Content,
+    GroupInviteContent,
     GroupParticipants,
+    LocationContent,
     MediaFailed,
     MediaReady,
     MessageReceipt,
@@ -27,6 +31,7 @@ from gateway_contracts import (
     SessionStatus,
     StatusInfo,
     TextContent,
+    Topology,
 )
 from gateway_worker.devkit.backend import Backend
 from gateway_worker.devkit.chaos.contents import is_damaged, label_of
@@ -148,7 +153,7 @@ class EventRecorder:
     def _on_arrival(self, arrival: ReceivedEvent) -> None:
         if not isinstance(arrival.event, SessionEventEnvelope):
             return
-        told = seen_in(arrival.event, came=time.time())
+        told = seen_in(arrival.event, came=time.time(), routing_key=arrival.routing_key)
         self.events_seen.append(told)
         self.last_event_at = time.monotonic()
         self._file.write(json.dumps(_line(told)) + "\n")
@@ -198,20 +203,29 @@ class EventRecorder:
                     )
 
 
-def seen_in(event: SessionEventEnvelope, *, came: float) -> EventSeen:
-    """Return what an event tells the auditor that came at a moment."""
+def seen_in(
+    event: SessionEventEnvelope, *, came: float, routing_key: str | None = None
+) -> EventSeen:
+    """Return what an event tells the auditor that came at a moment, under a key if one is given."""
+    own_key = Topology.event_key(event.type, event.subject)
     more: Mapping[str, object]
     match event:
         case CommandSucceeded() | CommandFailed() | CommandResolved():
             more = _outcome(event)
         case MessageReceived(data=data):
-            text = data.content.text if isinstance(data.content, TextContent) else ""
+            text = text_of(data.content)
             more = {"kind": Kind.RECEIVED, "message_id": data.message_id, "text": text}
         case MediaReady() | MediaFailed():
             more = _file(event)
         case MessageReceipt(data=data):
-            by = number_of(data.participant)
-            more = {"kind": Kind.RECEIPT, "message_id": data.message_id, "by": by}
+            more = {
+                "kind": Kind.RECEIPT,
+                "message_id": data.message_id,
+                "by": number_of(data.participant),
+                "who": data.participant.jid,
+                "status": data.status.value,
+                "client_ref": data.client_ref or "",
+            }
         case GroupParticipants(data=data) if data.change in _COME_OR_GONE:
             more = {"kind": Kind.MEMBERS, "message_id": data.members_version or ""}
         case MessageUndecryptable(data=data):
@@ -234,6 +248,7 @@ def seen_in(event: SessionEventEnvelope, *, came: float) -> EventSeen:
         at=event.time.timestamp(),
         came=came,
         command_id=event.correlationid or "",
+        is_routed=routing_key in {None, own_key},
         **more,  # type: ignore[arg-type]
     )
 
@@ -241,6 +256,24 @@ def seen_in(event: SessionEventEnvelope, *, came: float) -> EventSeen:
 def number_of(somebody: Participant) -> str:
     """Return somebody's number; empty if it is not known."""
     return (somebody.phone_number or "").removeprefix("+")
+
+
+def text_of(content: Content) -> str:
+    """Return what a message says, or what is written to what it brings; empty if that is nothing.
+
+    These are what `contents` puts labels into.
+    """
+    match content:
+        case TextContent(text=text):
+            return text
+        case LocationContent(place=place):
+            return place or ""
+        case ContactContent(cards=cards):
+            return cards[0].display_name or "" if cards else ""
+        case GroupInviteContent(caption=caption):
+            return caption or ""
+        case _:
+            return ""
 
 
 def _outcome(event: CommandSucceeded | CommandFailed | CommandResolved) -> Mapping[str, object]:
@@ -254,15 +287,18 @@ def _outcome(event: CommandSucceeded | CommandFailed | CommandResolved) -> Mappi
             "repeated": failed.repeated,
             "code": failed.error.code.value,
             "message_id": failed.message_id or "",
+            "client_ref": failed.client_ref or "",
         }
     result = event.data.result
     sent, left_out = "", 0
     if isinstance(result, SentInfo | StatusInfo):
         sent, left_out = result.message_id, result.devices_left_out
     if isinstance(event, CommandResolved):
-        return {"kind": Kind.RESOLVED, "message_id": sent}
+        named = event.data.client_ref or ""
+        return {"kind": Kind.RESOLVED, "message_id": sent, "client_ref": named}
     return {
         "kind": Kind.SUCCEEDED,
+        "client_ref": event.data.client_ref or "",
         "repeated": event.data.repeated,
         "message_id": sent,
         "left_out": left_out,

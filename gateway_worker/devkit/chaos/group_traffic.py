@@ -81,7 +81,9 @@ class GroupTraffic:
             command = MessageSend(
                 source=self._source,
                 subject=setup.session_id,
-                data=MessageSendData(to=room.address, content=drawn.content),
+                data=MessageSendData(
+                    to=room.address, content=drawn.content, client_ref=f"ref {label}"
+                ),
             )
             if isinstance(drawn.content, TextToSend) and not is_announcement:
                 self._texts.expect(command.id)
@@ -123,7 +125,7 @@ class GroupTraffic:
             if comes:
                 label = f"in {group.name} {setup.session_id} guest {place}"
                 message_id = await self._phones.send_text(setup.guest, group.address, label)
-                written = Written(message_id=message_id)
+                written = Written(message_id=message_id, text=label)
                 self._note(setup, group, setup.guest, place, written)
             place += 1
 
@@ -138,6 +140,7 @@ class GroupTraffic:
                 at=time.time(),
                 file=written.sha256,
                 stream=f"{writer} in {room.address}",
+                text=written.text,
             )
         )
 

@@ -39,6 +39,7 @@ class PublishedCommand:
         chat: Where it was to send something: an address, or empty.
         readers: By their numbers, the phones that show what it has sent.
         visitors: Those that may show it: they come and go.
+        client_ref: What the backend calls what it sends; empty for nothing.
     """
 
     command_id: str
@@ -53,6 +54,7 @@ class PublishedCommand:
     chat: str = ""
     readers: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
+    client_ref: str = ""
 
 
 class Kind(enum.StrEnum):
@@ -91,7 +93,11 @@ class EventSeen:
             members: its name for who is in the group now.
         left_out: Of sends that succeeded: how many devices they say that they did not reach.
         by: Of receipts: whose it is, by number; empty if that is not known.
-        text: Of messages: the text.
+        who: Of receipts: whose it is, by id.
+        status: Of receipts: what it says.
+        client_ref: Of outcomes and receipts: what the backend calls the message.
+        is_routed: Whether it came under the routing key that it has by the contract.
+        text: Of messages: what they say, or what is written to what they bring.
         sha256: Of files that are there: their hash, as the event says.
         key: And where they are.
         state: Of changes of state: the new one.
@@ -111,6 +117,10 @@ class EventSeen:
     message_id: str = ""
     left_out: int = 0
     by: str = ""
+    who: str = ""
+    status: str = ""
+    client_ref: str = ""
+    is_routed: bool = True
     text: str = ""
     sha256: str = ""
     key: str = ""
@@ -152,6 +162,7 @@ class SentByPhone:
         confirmed_at: When the session's device confirmed it, to the second; None if it never did.
         file: The hash of its file; None if it has none, "" if nobody can have it.
         is_post: It was posted in a channel: who posts is told of no confirmation.
+        text: What it says, or what is written to what it brings; empty where that is not looked at.
     """
 
     session_id: str
@@ -162,6 +173,7 @@ class SentByPhone:
     file: str | None = None
     stream: str = ""
     is_post: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

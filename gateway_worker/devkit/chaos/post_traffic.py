@@ -95,6 +95,7 @@ class PostTraffic:
                     at=time.time(),
                     stream=f"{setup.writer} in {followed.address}",
                     is_post=True,
+                    text=label,
                 )
             )
             place += 1
@@ -103,7 +104,7 @@ class PostTraffic:
         self, setup: SessionSetup, chat: str, content: StatusText | TextToSend
     ) -> CommandEnvelope:
         if isinstance(content, StatusText):
-            posted = StatusPostData(content=content)
+            posted = StatusPostData(content=content, client_ref=f"ref {chat} {content.text}")
             return StatusPost(source=self._source, subject=setup.session_id, data=posted)
-        data = MessageSendData(to=chat, content=content)
+        data = MessageSendData(to=chat, content=content, client_ref=f"ref {chat} {content.text}")
         return MessageSend(source=self._source, subject=setup.session_id, data=data)

@@ -225,6 +225,7 @@ def _history(harness: ChaosHarness, traffic: Traffic) -> History:
                 file=note.file,
                 stream=note.stream,
                 is_post=note.is_post,
+                text=note.text,
             )
             for note in traffic.book.sent_by_phones
         ),

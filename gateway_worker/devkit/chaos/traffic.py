@@ -24,6 +24,7 @@ from gateway_contracts import (
     MessageSendData,
     SessionMigrate,
     SessionMigrateData,
+    StatusPost,
     TextToSend,
     new_id,
     utc_now,
@@ -62,6 +63,7 @@ class Note:
     file: str | None = None
     stream: str = ""
     is_post: bool = False
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -216,6 +218,7 @@ class Traffic:
                     chat=to.chat,
                     readers=to.readers,
                     visitors=to.visitors,
+                    client_ref=_ref_in(command),
                 )
             )
             self.book.published += [
@@ -329,16 +332,26 @@ class Traffic:
                         at=time.time(),
                         file=written.sha256,
                         stream=setup.writer,
+                        text=written.text,
                     )
                 )
                 place += 1
 
     def _command(self, command_id: str, session_id: str, data: MessageSendData) -> MessageSend:
         return MessageSend(
-            id=command_id, source=self._backend.source, subject=session_id, data=data
+            id=command_id,
+            source=self._backend.source,
+            subject=session_id,
+            data=data.model_copy(update={"client_ref": f"ref {command_id}"}),
         )
 
     async def _publish(
         self, command: CommandEnvelope, headers: Mapping[str, Any] | None = None
     ) -> None:
         await self._backend.publish(command, seconds=None, headers=headers)
+
+
+def _ref_in(command: CommandEnvelope) -> str:
+    """Return what a command calls the message that it sends; empty for nothing."""
+    named = command.data.client_ref if isinstance(command, MessageSend | StatusPost) else None
+    return named or ""

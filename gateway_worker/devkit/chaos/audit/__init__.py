@@ -3,6 +3,7 @@
 Pure: lists in, a verdict out. `sends` looks at commands, `arrivals` at what the phones wrote,
 `files` at what came with these,
 `order` at the order of both and of the events, `continuity` at gaps and at sessions that were lost,
+`envelopes` at where events go and what they name,
 `hostility` at what a hostile backend may not bring about, `moves` measures how long sessions were
 away.
 """

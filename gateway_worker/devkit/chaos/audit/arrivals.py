@@ -49,6 +49,7 @@ def judge_inbound(history: History) -> Inbound:
             *(_lost(one, unreadable) for one in outside),
             *_doubled(history.sent_by_phones, arrived),
             *_unwritten(history),
+            *_changed(history),
         ),
     )
 
@@ -127,6 +128,20 @@ def _unwritten(history: History) -> Iterable[Offence]:
                 session_id=told.session_id,
                 identity=told.message_id,
                 detail="nobody has written it",
+            )
+
+
+def _changed(history: History) -> Iterable[Offence]:
+    """Name what says something else than what was written."""
+    written = {_key(one): one.text for one in history.sent_by_phones if one.text}
+    for told in history.events_seen:
+        key = (told.session_id, told.message_id)
+        if told.kind is Kind.RECEIVED and written.get(key, told.text) != told.text:
+            yield Offence(
+                breach=Breach.MESSAGE_CHANGED,
+                session_id=told.session_id,
+                identity=told.message_id,
+                detail="it does not say what was written" if told.text else "it says nothing",
             )
 
 

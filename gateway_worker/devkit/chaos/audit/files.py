@@ -35,7 +35,7 @@ def judge_files(history: History) -> Files:
         arrived=len(due),
         ready=sum(told.kind is Kind.FILE_READY for told in all_ends),
         failed=Counter(told.code for told in all_ends if told.kind is Kind.FILE_FAILED),
-        offences=(*offences, *_at_phones(history)),
+        offences=(*offences, *_unwritten(history, ends), *_at_phones(history)),
     )
 
 
@@ -51,6 +51,18 @@ def _against(one: SentByPhone, ends: list[EventSeen], history: History) -> Itera
         if not one.file or ends[0].sha256 != one.file or stored != one.file:
             where = "in the event" if stored == one.file else "in the store"
             yield _offence(Breach.FILE_DAMAGED, one, f"another file {where}")
+
+
+def _unwritten(history: History, ends: dict[_Key, list[EventSeen]]) -> Iterator[Offence]:
+    """Name the files of messages that nobody has written."""
+    written = {(one.session_id, one.message_id) for one in history.sent_by_phones}
+    for session_id, message_id in ends.keys() - written:
+        yield Offence(
+            breach=Breach.FILE_DOUBLED,
+            session_id=session_id,
+            identity=message_id,
+            detail="of a message that nobody has written",
+        )
 
 
 def _at_phones(history: History) -> Iterator[Offence]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway_worker.devkit.chaos.audit.arrivals import judge_inbound
 from gateway_worker.devkit.chaos.audit.continuity import judge_continuity
+from gateway_worker.devkit.chaos.audit.envelopes import judge_envelopes
 from gateway_worker.devkit.chaos.audit.files import judge_files
 from gateway_worker.devkit.chaos.audit.hostility import judge_hostility
 from gateway_worker.devkit.chaos.audit.members import judge_members
@@ -53,6 +54,7 @@ def audit(history: History) -> Verdict:
             *receipts.offences,
             *members.offences,
             *judge_continuity(history),
+            *judge_envelopes(history),
             *judge_hostility(history),
             *_too_many_uncertain(commands, exposed),
             *_too_many_lost(inbound, host_kills),

@@ -1,6 +1,6 @@
 """Receipts: each names the command that sent its message, and comes from who has the message."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from gateway_worker.devkit.chaos.audit.verdict import Breach, Offence, Receipts
@@ -29,6 +29,7 @@ def judge_receipts(history: History) -> Receipts:
         offences=(
             *_nameless(history, told),
             *_strange(history, told),
+            *_doubled(told),
             *_lost(history, missing),
         ),
     )
@@ -53,6 +54,20 @@ def _nameless(history: History, told: list[EventSeen]) -> Iterator[Offence]:
                 session_id=one.session_id,
                 identity=one.message_id,
                 detail=f"it names {one.command_id or 'no command'}, not {command_id}",
+            )
+
+
+def _doubled(told: list[EventSeen]) -> Iterator[Offence]:
+    """Name what somebody is said to have done with a message a second time."""
+    named = [one for one in told if one.who]
+    counts = Counter((one.session_id, one.message_id, one.who, one.status) for one in named)
+    for (session_id, message_id, _, status), count in counts.items():
+        if count > 1:
+            yield Offence(
+                breach=Breach.RECEIPT_DOUBLED,
+                session_id=session_id,
+                identity=message_id,
+                detail=f"{count} events: {status or 'of no kind'}",
             )
 
 

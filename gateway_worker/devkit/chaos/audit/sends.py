@@ -36,7 +36,8 @@ def judge_commands(history: History) -> Commands:
     for told in history.events_seen:
         if told.kind in _OUTCOMES:
             outcomes[told.command_id].append(told)
-    resolved = {told.command_id: told for told in history.events_seen if told.kind is Kind.RESOLVED}
+    resolutions = [told for told in history.events_seen if told.kind is Kind.RESOLVED]
+    resolved = {told.command_id: told for told in resolutions}
     shown: dict[str, _Copies] = defaultdict(_Copies)
     for message in history.seen_by_phones:
         shown[message.text].ids.add(message.message_id)
@@ -70,6 +71,12 @@ def judge_commands(history: History) -> Commands:
         _offence(Breach.UNCERTAIN_UNEXPLAINED, one, "nothing hit the session's host meanwhile")
         for one in uncertain
         if not causes[one.command_id]
+    ]
+    times_resolved = Counter(told.command_id for told in resolutions)
+    offences += [
+        _offence(Breach.COMMAND_DOUBLED, one, f"resolved {times_resolved[one.command_id]} times")
+        for one in published
+        if times_resolved[one.command_id] > 1
     ]
     certain = [end for end in ends.values() if end is not None and not _is_uncertain(end)]
     return Commands(
@@ -121,6 +128,8 @@ def _offences(
         yield _offence(Breach.COMMAND_DOUBLED, one, f"told differently when repeated: {ends}")
     if resolved is not None and not _is_uncertain(firsts[0]):
         yield _offence(Breach.COMMAND_CONTRADICTED, one, "resolved, though it was not uncertain")
+    if resolved is not None and (resolved.sequence or 0) <= (firsts[0].sequence or 0):
+        yield _offence(Breach.COMMAND_CONTRADICTED, one, "resolved before it was uncertain")
     if resolved is not None and resolved.message_id not in copies.ids:
         detail = f"resolved as {resolved.message_id}, not at the phone"
         yield _offence(Breach.COMMAND_CONTRADICTED, one, detail)
@@ -141,6 +150,9 @@ def _against_phone(one: PublishedCommand, end: EventSeen, copies: _Copies) -> It
     elif end.kind is Kind.SUCCEEDED and not copies.ids:
         detail = f"succeeded as {end.message_id}, not at the phone"
         yield _offence(Breach.COMMAND_LOST, one, detail)
+    elif end.kind is Kind.SUCCEEDED and end.message_id not in copies.ids:
+        detail = f"succeeded as {end.message_id}, at the phone as {min(copies.ids)}"
+        yield _offence(Breach.COMMAND_CONTRADICTED, one, detail)
     elif end.kind is Kind.SUCCEEDED and missing > 0:
         detail = f"succeeded as {end.message_id}, not at {missing} of {len(one.readers)} phones"
         yield _offence(Breach.COMMAND_LOST, one, detail)

@@ -83,9 +83,10 @@ class Story:
         """Let the session change its state."""
         return self.tell(kind=Kind.STATUS, state=state, reason=reason, worker=worker)
 
-    def send(self, command_id: str, *, about: str = "") -> None:
-        """Issue a send, maybe of what changes another message."""
-        self._issue(command_id, Purpose.SEND, f"text of {command_id}", about=about)
+    def send(self, command_id: str, *, about: str = "", client_ref: str = "") -> None:
+        """Issue a send, maybe of what changes another message, maybe with a name for it."""
+        text = f"text of {command_id}"
+        self._issue(command_id, Purpose.SEND, text, about=about, client_ref=client_ref)
 
     def send_to(self, chat: str, command_id: str, *readers: str, content: str = "") -> None:
         """Issue a send to several, one of whom has its guest there."""
@@ -179,6 +180,7 @@ class Story:
         file: str | None = None,
         stream: str = "",
         is_post: bool = False,
+        text: str = "",
     ) -> None:
         """Let a phone write a message, maybe with a file, or post it in a channel."""
         self.now += 1
@@ -192,6 +194,7 @@ class Story:
                 file=file,
                 stream=stream,
                 is_post=is_post,
+                text=text,
             )
         )
 
