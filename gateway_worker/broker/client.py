@@ -9,10 +9,11 @@ import structlog
 
 from gateway_contracts import MAX_COMMAND_BYTES
 from gateway_worker.broker.backlogs import Backlogs
-from gateway_worker.broker.connection import ReconnectingConnection
+from gateway_worker.broker.connection import Connections, ReconnectingConnection
 from gateway_worker.broker.consumer import CommandConsumer
 from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.publisher import Publisher
+from gateway_worker.broker.room import Room
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import BrokerHealth, BrokerStats, Counters
 from gateway_worker.broker.topology import Bindings, Declarer
@@ -37,27 +38,24 @@ class Broker:
         self._worker_id = worker_id
         self._topology = settings.topology
         self._counters = Counters()
-        self._intake = Intake(most_bytes=settings.unsettled_bytes)
-        self._consuming, self._publishing = (
-            ReconnectingConnection(
-                name=name,
-                worker_id=worker_id,
-                settings=settings,
-                counters=self._counters,
-                largest=self._largest,
-                intake=intake,
-            )
-            for name, intake in (("consume", self._intake), ("publish", None))
+        self._own_room = Room.of_own(settings.unsettled_bytes)
+        self._others_room = Room.of_others(settings.unsettled_bytes)
+        self._connections = Connections(
+            consuming=self._connection("consume", self._own_room.intake),
+            attending=self._connection("attend", self._others_room.intake),
+            managing=self._connection("manage"),
+            publishing=self._connection("publish"),
         )
         self._declarer = Declarer(
-            connection=self._consuming,
+            connection=self._connections.managing,
             topology=self._topology,
             worker_id=worker_id,
             request_timeout_seconds=settings.request_timeout_seconds,
         )
+        self._connections.consuming.on_change(self._declarer.invalidate)
         self.bindings = Bindings(declarer=self._declarer)
         self.publisher = Publisher(
-            connection=self._publishing,
+            connection=self._connections.publishing,
             declarer=self._declarer,
             topology=self._topology,
             worker_id=worker_id,
@@ -83,8 +81,10 @@ class Broker:
             ConfigurationError: It refuses the login, or something exists with other arguments.
         """
         broker = cls(settings=settings, worker_id=worker_id)
+        connections = broker._connections
         async with AsyncExitStack() as stack:
-            for connection in (broker._consuming, broker._publishing):
+            stack.push_async_callback(connections.attending.close)
+            for connection in (connections.managing, connections.consuming, connections.publishing):
                 stack.push_async_callback(connection.close)
                 await connection.open()
             stack.push_async_callback(broker.publisher.stop)
@@ -92,6 +92,16 @@ class Broker:
             log.info("broker.opened", address=settings.address)
             yield broker
         log.info("broker.closed")
+
+    def _connection(self, name: str, intake: Intake | None = None) -> ReconnectingConnection:
+        return ReconnectingConnection(
+            name=name,
+            worker_id=self._worker_id,
+            settings=self._settings,
+            counters=self._counters,
+            largest=self._largest,
+            intake=intake,
+        )
 
     def _largest(self, exchange: bytes) -> int:
         """Return the size of the largest body that is read from an exchange."""
@@ -118,8 +128,9 @@ class Broker:
             raise RuntimeError("there is a consumer already")
         self._consumer = CommandConsumer(
             sink=sink,
-            connection=self._consuming,
-            intake=self._intake,
+            connections=self._connections,
+            own_room=self._own_room,
+            others_room=self._others_room,
             declarer=self._declarer,
             publisher=self.publisher,
             backlogs=self._backlogs,
@@ -149,11 +160,11 @@ class Broker:
     def check(self) -> BrokerHealth:
         """Tell whether the broker can be used now, and if not why. Never blocks."""
         problems = [
-            f"{connection.name}: {connection.last_failure}"
-            for connection in (self._consuming, self._publishing)
-            if not connection.is_up
+            f"{connection.name}: {connection.problem}"
+            for connection in self._connections
+            if connection.problem is not None
         ]
-        if self._publishing.is_blocked():
+        if self._connections.publishing.is_blocked():
             problems.append("publish: blocked by a memory or disk alarm of the broker")
         consumer = self._consumer
         if not problems and consumer and consumer.is_wanted and not consumer.is_consuming:
@@ -178,11 +189,11 @@ class Broker:
         return BrokerStats(
             **asdict(self._counters),
             in_flight=consumer.in_flight if consumer else 0,
-            held_bytes=self._intake.held_bytes,
+            held_bytes=self._own_room.intake.held_bytes + self._others_room.intake.held_bytes,
             unconfirmed=self.publisher.unconfirmed,
             oldest_unconfirmed_seconds=self.publisher.oldest_unconfirmed_seconds,
-            blocked=self._publishing.is_blocked(),
-            connected=self._consuming.is_up and self._publishing.is_up,
+            blocked=self._connections.publishing.is_blocked(),
+            connected=all(connection.problem is None for connection in self._connections),
             consuming=bool(consumer and consumer.is_consuming),
         )
 
@@ -197,7 +208,7 @@ class Broker:
         except TimeoutError:
             raise DependencyError(
                 f"RabbitMQ at {settings.address} was not ready within {limit:g} s: "
-                f"{self._consuming.last_failure}"
+                f"{self._connections.managing.last_failure}"
             ) from None
 
     async def _declare(self) -> None:
@@ -208,6 +219,6 @@ class Broker:
             except DependencyError as error:
                 log.warning("broker.declaring_failed", reason=error.detail)
                 await asyncio.sleep(self._settings.reconnect_initial_seconds)
-                await self._consuming.ready()
+                await self._connections.managing.ready()
             else:
                 return

@@ -1,14 +1,16 @@
-"""One AMQP connection that is made again for as long as it takes.
+"""AMQP connections that are made again for as long as it takes.
 
-The worker has two: one to consume, one to publish, because a broker that is short of memory stops
-reading a connection that publishes, and acknowledgements on it would wait with the rest.
+The worker has several. A broker that is short of memory stops reading a connection that publishes,
+and acknowledgements on it would wait with the rest. And one on which much has come is read slowly
+(`intake`): what is asked on it, and what comes from another queue, would come late.
 """
 
 import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 
 import structlog
 from aio_pika.abc import AbstractConnection
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT_SECONDS = 2.0
 CHECK_INTERVAL_SECONDS = 2.0
+_NO_ATTEMPT = "no attempt was made"
 STABLE_SECONDS = 30.0
 """A connection that lived this long resets the waits. One that keeps dying does not: each loss
 counts as a delivery for every unsettled command, and too many deliveries make a dead letter."""
@@ -76,7 +79,7 @@ class ReconnectingConnection:
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._last_failure = "no attempt was made"
+        self._last_failure = _NO_ATTEMPT
         self._on_change: list[Callable[[], None]] = []
 
     @property
@@ -85,9 +88,19 @@ class ReconnectingConnection:
         return self._up.is_set()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether there is to be a connection."""
+        return self._task is not None or self._connection is not None
+
+    @property
     def last_failure(self) -> str:
         """Why there is no connection, in words."""
         return self._last_failure
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no connection; None if there is one, or none was tried to be had so far."""
+        return None if self.is_up or self._last_failure == _NO_ATTEMPT else self._last_failure
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, without delay, whenever the connection comes or goes."""
@@ -135,6 +148,14 @@ class ReconnectingConnection:
         self._adopt(connection)
         self._task = asyncio.create_task(self._keep(), name=f"broker:{self.name}")
 
+    def begin(self) -> None:
+        """Connect as soon as that is possible, then keep the connection up until `close`.
+
+        Nothing is done if it is up, or is being made. A login that is refused is tried again.
+        """
+        if not self.has_begun:
+            self._task = asyncio.create_task(self._begin(), name=f"broker:{self.name}")
+
     async def close(self) -> None:
         """Close the connection for good; takes a few seconds at most."""
         if self._task is not None:
@@ -159,6 +180,10 @@ class ReconnectingConnection:
         """Give the connection up although it has not failed by itself, and make another."""
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(reason)
+
+    async def _begin(self) -> None:
+        self._adopt(await self._connect_until_done())
+        await self._keep()
 
     async def _keep(self) -> None:
         while True:
@@ -244,6 +269,29 @@ class ReconnectingConnection:
                 seconds=CLOSE_TIMEOUT_SECONDS,
                 what="close the connection",
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """A worker's connections to the broker.
+
+    Attributes:
+        consuming: Brings what is in the worker's own queue.
+        attending: Brings what is in those of workers that have died, and what nobody has room for;
+            it is made when there is such a queue.
+        managing: Asks and declares; it brings what sessions without an owner get, in small numbers.
+        publishing: Publishes, and does nothing else.
+    """
+
+    consuming: ReconnectingConnection
+    attending: ReconnectingConnection
+    managing: ReconnectingConnection
+    publishing: ReconnectingConnection
+
+    def __iter__(self) -> Iterator[ReconnectingConnection]:
+        """Iterate over those that there are to be."""
+        found = (getattr(self, field.name) for field in fields(self))
+        return (connection for connection in found if connection.has_begun)
 
 
 def _reason(error: BaseException | None) -> str:

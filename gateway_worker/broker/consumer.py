@@ -15,31 +15,30 @@ from aio_pika.abc import AbstractIncomingMessage
 from gateway_contracts import Topology
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.backlogs import Backlogs
-from gateway_worker.broker.connection import ReconnectingConnection
+from gateway_worker.broker.connection import Connections, ReconnectingConnection
 from gateway_worker.broker.delivery import CommandDelivery, Handle, excess
-from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
+from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker, sender_of
 from gateway_worker.broker.failures import is_cancelled
 from gateway_worker.broker.headers import AUTHORIZATION, TENANT, take_away_claims
-from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.oversize import read_cut
 from gateway_worker.broker.peer_queues import PeerQueues
 from gateway_worker.broker.prefetch import Prefetch, wide_enough
 from gateway_worker.broker.publisher import Publisher
 from gateway_worker.broker.queue_removal import QueueRemoval
+from gateway_worker.broker.room import Room
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.settlement import Settlements
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.subscription import Subscription
 from gateway_worker.broker.topology import Declarer
 from gateway_worker.broker.upkeep import Upkeep
+from gateway_worker.broker.watch import ConsumerWatch
 from gateway_worker.commands.ports import CommandSink, Excess
-from gateway_worker.errors import ConfigurationError, DependencyError
 from gateway_worker.tenants.grants import EVERYTHING, Grant, of_stamp
 from gateway_worker.tenants.verifying import Claims, Verifier
 
 log = structlog.get_logger(__name__)
 
-MISSES_BEFORE_ACTION = 2
 SMALL_SHARES = 3
 """So many times the memory of large commands may all that are held take before more are asked for:
 some 15,000 of 4 KiB, or 40,000 short ones. The prefetch has doubled then for the last time."""
@@ -56,8 +55,9 @@ class CommandConsumer:
 
     Args:
         sink: Takes each new command.
-        connection: The consuming connection.
-        intake: Counts what has come on it and is in memory.
+        connections: Where each queue is consumed.
+        own_room: Counts what has come from the worker's own queue and is in memory.
+        others_room: The same of what has come from elsewhere.
         declarer: Makes sure that the queues are there.
         publisher: Takes the dead letters.
         backlogs: Watches the queues that others empty.
@@ -76,8 +76,9 @@ class CommandConsumer:
         self,
         *,
         sink: CommandSink,
-        connection: ReconnectingConnection,
-        intake: Intake,
+        connections: Connections,
+        own_room: Room,
+        others_room: Room,
         declarer: Declarer,
         publisher: Publisher,
         backlogs: Backlogs,
@@ -93,16 +94,12 @@ class CommandConsumer:
         self._is_alone = is_alone
         self._most_waiting = most_waiting
         self._verifier = verifier
-        self._connection = connection
-        self._intake = intake
+        self._connections = connections
+        self._own_room, self._others_room = own_room, others_room
         self._declarer = declarer
         self._counters = counters
         self._settings = settings
-        self._tracker = DeliveryTracker(
-            remembered=settings.remembered_commands,
-            most_bytes=settings.unsettled_bytes,
-            intake=intake,
-        )
+        self._tracker = DeliveryTracker(remembered=settings.remembered_commands)
         self._most_cost = SMALL_SHARES * settings.unsettled_bytes
         self._idle = asyncio.Event()
         self._idle.set()
@@ -133,7 +130,7 @@ class CommandConsumer:
             retire=self._retire,
         )
         self._retiring: set[asyncio.Task[None]] = set()
-        self._own, self._shared = self._subscribe_to(worker_id), self._subscribe_to(None)
+        self._own, self._shared, self._waiting = self._subscriptions()
         self._own_size = settings.prefetch
         self._is_running = False
         self._is_suspended = False
@@ -141,7 +138,12 @@ class CommandConsumer:
         self._has_room = True
         self._takes_waiting = False
         self._is_leaving = False
-        self._misses = 0
+        self._watch = ConsumerWatch(
+            consumed=lambda: self._own,
+            connection=connections.consuming,
+            declarer=declarer,
+            interval_seconds=settings.watch_interval_seconds,
+        )
         if verifier is not None:
             verifier.watch(self._apply)
 
@@ -163,7 +165,8 @@ class CommandConsumer:
     @property
     def problem(self) -> str | None:
         """What is wrong at the broker and cannot be mended from here; None if nothing is."""
-        return self._upkeep.problem or self._own.problem or self._shared.problem
+        problems = (self._own.problem, self._shared.problem, self._waiting.problem)
+        return self._upkeep.problem or next(filter(None, problems), None)
 
     @property
     def attended(self) -> frozenset[str]:
@@ -191,12 +194,12 @@ class CommandConsumer:
         """
         if not self._is_suspended:
             self._is_suspended = True
-            own, shared = self._own, self._shared
-            self._own, self._shared = self._subscribe_to(self._worker_id), self._subscribe_to(None)
+            retired = (self._own, self._shared, self._waiting)
+            self._own, self._shared, self._waiting = self._subscriptions()
             self._own_size = self._settings.prefetch
             self._apply()
-            self._retire(own)
-            self._retire(shared)
+            for subscription in retired:
+                self._retire(subscription)
             log.warning("consumer.suspended")
         await self._retired()
 
@@ -268,10 +271,7 @@ class CommandConsumer:
         """
         if wanted != self._takes_waiting:
             self._takes_waiting = wanted
-            settings = self._settings
-            self._shared.resize(
-                settings.attended_prefetch if wanted else settings.unassigned_prefetch
-            )
+            self._start()
             self._apply()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -285,7 +285,7 @@ class CommandConsumer:
         self._start()
         self._apply()
         watching = (
-            asyncio.create_task(self._watch(), name="broker:watch"),
+            asyncio.create_task(self._watch.run(), name="broker:watch"),
             asyncio.create_task(self._keep_up(), name="broker:upkeep"),
         )
         try:
@@ -302,7 +302,7 @@ class CommandConsumer:
 
     def _warn_of_senders(self) -> None:
         """Say so if the broker can be brought down by those whom this fleet does not trust."""
-        version = self._connection.broker_version
+        version = self._connections.consuming.broker_version
         if self._verifier is not None and version and version < _IGNORES_SENT_DEATHS:
             log.warning("broker.too_old_for_tenants", version=".".join(map(str, version)))
 
@@ -314,7 +314,7 @@ class CommandConsumer:
         self._is_leaving = True
         self._settlements.hold_back()
         self._apply()
-        for subscription in (self._shared, self._own):
+        for subscription in (self._waiting, self._shared, self._own):
             await subscription.applied(timeout_seconds=self._settings.request_timeout_seconds)
         await self._retired()
 
@@ -326,7 +326,9 @@ class CommandConsumer:
         self._is_leaving = True
         self._apply()
         undone = self.in_flight
-        stopping = asyncio.gather(self._shared.stop(), self._own.stop(), self._retired())
+        stopping = asyncio.gather(
+            self._waiting.stop(), self._shared.stop(), self._own.stop(), self._retired()
+        )
         # A worker that has no time left does not wait for a broker that says nothing.
         patience = CANCELLED_LEAVE_SECONDS if is_cancelled() else None
         await asyncio.wait((stopping,), timeout=patience)
@@ -337,28 +339,52 @@ class CommandConsumer:
         if self._is_running and not self._is_suspended:
             self._own.start()
             self._shared.start()
+            if self._takes_waiting:
+                self._waiting.start()
+
+    def _subscriptions(self) -> tuple[Subscription, Subscription, Subscription]:
+        """Return one to the own queue, one to the shared one, and one to all that waits there."""
+        own = self._subscription(
+            self._worker_id,
+            connection=self._connections.consuming,
+            room=self._own_room,
+            size=self._settings.prefetch,
+        )
+        # Few at a time: they come where the broker is asked, and are never read slowly.
+        shared = self._subscription(
+            None,
+            connection=self._connections.managing,
+            room=self._others_room,
+            size=self._settings.unassigned_prefetch,
+        )
+        return own, shared, self._subscribe_to(None)
 
     def _subscribe_to(self, worker_id: str | None) -> Subscription:
-        settings = self._settings
-        if worker_id is None:
-            queue, size = self._topology.unassigned, settings.unassigned_prefetch
-        elif worker_id == self._worker_id:
-            queue, size = self._topology.worker_queue(worker_id), settings.prefetch
-        else:
-            queue, size = self._topology.worker_queue(worker_id), settings.attended_prefetch
+        """Return one to a queue of others, with all that waits there."""
+        return self._subscription(
+            worker_id,
+            connection=self._connections.attending,
+            room=self._others_room,
+            size=self._settings.attended_prefetch,
+        )
+
+    def _subscription(
+        self, worker_id: str | None, *, connection: ReconnectingConnection, room: Room, size: int
+    ) -> Subscription:
+        is_own, topology = worker_id == self._worker_id, self._topology
         return Subscription(
-            queue=queue,
+            queue=topology.unassigned if worker_id is None else topology.worker_queue(worker_id),
             origin=worker_id,
             # Where others wait in line, another consumer's turn would come with each change.
-            prefetch=Prefetch(size=size, follows=worker_id == self._worker_id),
-            connection=self._connection,
-            intake=self._intake,
+            prefetch=Prefetch(size=size, follows=is_own),
+            connection=connection,
+            room=room,
             declarer=self._declarer,
             route=self._route,
-            settings=settings,
+            settings=self._settings,
             counters=self._counters,
             # In the shared queue there is no order to keep; another's consumer is never replaced.
-            is_alone=self._is_alone if worker_id == self._worker_id else lambda: True,
+            is_alone=self._is_alone if is_own else lambda: True,
         )
 
     def _retire(self, subscription: Subscription) -> asyncio.Task[None]:
@@ -382,7 +408,8 @@ class CommandConsumer:
         self._peer_queues.apply(is_allowed=takes and self._is_running)
         for subscription, wanted in (
             (self._own, takes),
-            (self._shared, takes and (self._has_room or self._takes_waiting)),
+            (self._shared, takes and self._has_room and not self._takes_waiting),
+            (self._waiting, takes and self._takes_waiting),
         ):
             if wanted:
                 subscription.want()
@@ -432,8 +459,9 @@ class CommandConsumer:
             queue=subscription.queue,
             origin=subscription.origin,
             settler=self._settlements,
+            room=subscription.room,
             grant=grant,
-            excess=self._excess(message, grant),
+            excess=self._excess(message, grant, subscription.room),
         )
         self._tracker.enter(delivery)
         self._idle.clear()
@@ -445,7 +473,7 @@ class CommandConsumer:
             self._tracker.forget(delivery)
             log.exception("command.not_accepted")
 
-    def _excess(self, message: AbstractIncomingMessage, grant: Grant) -> Excess | None:
+    def _excess(self, message: AbstractIncomingMessage, grant: Grant, room: Room) -> Excess | None:
         """Say why a command is more than may wait, if it is.
 
         What a worker sends on was let in there. Or it was not: then it is not here either, for it
@@ -458,7 +486,8 @@ class CommandConsumer:
         ):
             return Excess.COMMANDS
         # What comes again was let in before, and may have begun.
-        if message.redelivered or self._tracker.has_room_for(message, grant):
+        sender = sender_of(message, grant)
+        if message.redelivered or room.waiting.have_room(sender, len(message.body)):
             return None
         return Excess.BYTES
 
@@ -487,14 +516,6 @@ class CommandConsumer:
         if not len(self._tracker):
             self._idle.set()
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.watch_interval_seconds)
-            try:
-                await self._look()
-            except Exception:  # the watch is for what goes wrong: it must not end of it
-                log.exception("consumer.watch_failed")
-
     async def _keep_up(self) -> None:
         """Look after what is at the broker, now and then and whenever something seems wrong."""
         interval = self._settings.upkeep_interval_seconds
@@ -504,35 +525,14 @@ class CommandConsumer:
                 async with asyncio.timeout(interval):
                     await self._is_upkeep_due.wait()
             self._is_upkeep_due.clear()
-            if not self._connection.is_up or self._intake.is_slow:
+            if not self._declarer.is_ready:
                 await asyncio.sleep(pause)
                 continue
             try:
-                await self._upkeep.look(may_probe=self._own.is_active)
+                # A probe comes back in its turn.
+                is_quick = not self._own_room.intake.is_slow
+                await self._upkeep.look(may_probe=self._own.is_active and is_quick)
                 await self._backlogs.look()
             except Exception:  # as above
                 log.exception("consumer.upkeep_failed")
             await asyncio.sleep(pause)
-
-    async def _look(self) -> None:
-        """Ask the broker whether it has our consumer; act if it says no, or nothing, twice."""
-        if not self._connection.is_up or not self._own.is_active or self._intake.is_slow:
-            self._misses = 0
-            return
-        try:
-            state = await self._declarer.inspect(self._own.queue)
-        except (DependencyError, ConfigurationError) as error:
-            log.warning("consumer.not_inspected", reason=error.detail)
-            if self._is_second_miss():
-                self._declarer.invalidate()
-                self._connection.suspect(f"no answer on it: {error.detail}")
-        else:
-            # Nothing at all: what it says of a queue whose leader does not answer it, either.
-            if state.consumers or not state.messages:
-                self._misses = 0
-            elif self._is_second_miss():
-                await self._own.renew("the broker knows of no consumer")
-
-    def _is_second_miss(self) -> bool:
-        self._misses = (self._misses + 1) % MISSES_BEFORE_ACTION
-        return self._misses == 0

@@ -18,6 +18,7 @@ from gateway_worker.broker.headers import (
     traceparent_in,
 )
 from gateway_worker.broker.oversize import Cut
+from gateway_worker.broker.room import Room
 from gateway_worker.commands.ports import Excess, Refusal, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
 
@@ -65,6 +66,7 @@ class CommandDelivery:
         queue: The queue it came from.
         origin: The worker whose queue that is; None for the shared one.
         settler: Carries settlements out.
+        room: Where its body counts.
         grant: What its sender may do.
         excess: Why it is more than may wait here; None if it is not.
     """
@@ -80,6 +82,7 @@ class CommandDelivery:
         "key",
         "message",
         "queue",
+        "room",
     )
 
     def __init__(  # noqa: PLR0913 - all that is known of it
@@ -92,10 +95,12 @@ class CommandDelivery:
         queue: str,
         origin: str | None,
         settler: Settler,
+        room: Room,
         grant: Grant = EVERYTHING,
         excess: Excess | None = None,
     ) -> None:
         self.grant = grant
+        self.room = room
         self.excess = excess
         self.message = message
         self.cut = cut

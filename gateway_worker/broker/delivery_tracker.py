@@ -14,8 +14,6 @@ from typing import Final
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway_worker.broker.delivery import CommandDelivery, Handle, Key, came_from, hop, stage
-from gateway_worker.broker.intake import Intake
-from gateway_worker.broker.unsettled_bytes import UnsettledBytes
 from gateway_worker.tenants.grants import Grant
 
 OVERHEAD_BYTES: Final = 4_096
@@ -38,15 +36,11 @@ class DeliveryTracker:
 
     Args:
         remembered: How many settled commands are remembered.
-        most_bytes: How much the bodies of those in work may take together, but for such as are
-            being refused: else a sender's refusals would cost others their room.
-        intake: Counts all that is in memory, such as are being refused too.
     """
 
-    def __init__(self, *, remembered: int, most_bytes: int, intake: Intake) -> None:
-        self._intake = intake
+    def __init__(self, *, remembered: int) -> None:
         self._remembered = remembered
-        self._bytes = UnsettledBytes(most=most_bytes)
+        self._bytes = 0
         self._in_work: dict[Key, CommandDelivery] = {}
         self._anonymous: set[CommandDelivery] = set()
         self._settled: OrderedDict[Key, None] = OrderedDict()
@@ -63,11 +57,7 @@ class DeliveryTracker:
     @property
     def cost_bytes(self) -> int:
         """About what the deliveries in work take in memory, before they are read."""
-        return self._bytes.total + OVERHEAD_BYTES * len(self)
-
-    def has_room_for(self, message: AbstractIncomingMessage, grant: Grant) -> bool:
-        """Tell whether the body of one more command may be held until that is settled."""
-        return self._bytes.have_room(_sender(message, grant), len(message.body))
+        return self._bytes + OVERHEAD_BYTES * len(self)
 
     def classify(
         self,
@@ -108,9 +98,10 @@ class DeliveryTracker:
         if (tenant := delivery.grant.tenant) is not None:
             self._of_tenants[tenant] += 1
         size = len(delivery.message.body)
-        self._intake.hold(size)
+        delivery.room.intake.hold(size)
         if delivery.excess is None:
-            self._bytes.add(_sender(delivery.message, delivery.grant), size)
+            self._bytes += size
+            delivery.room.waiting.add(sender_of(delivery.message, delivery.grant), size)
         if delivery.key is None:
             self._anonymous.add(delivery)
         else:
@@ -137,9 +128,10 @@ class DeliveryTracker:
         else:  # the same command has come again, and this is its forgotten past
             return
         size = len(delivery.message.body)
-        self._intake.release(size)
+        delivery.room.intake.release(size)
         if delivery.excess is None:
-            self._bytes.remove(_sender(delivery.message, delivery.grant), size)
+            self._bytes -= size
+            delivery.room.waiting.remove(sender_of(delivery.message, delivery.grant), size)
         if (tenant := delivery.grant.tenant) is not None:
             self._of_tenants[tenant] -= 1
             if not self._of_tenants[tenant]:
@@ -161,6 +153,6 @@ class DeliveryTracker:
         yield from self._anonymous
 
 
-def _sender(message: AbstractIncomingMessage, grant: Grant) -> str:
+def sender_of(message: AbstractIncomingMessage, grant: Grant) -> str:
     """Return whose share of the bytes a body takes: a tenant's, or else its session's."""
     return grant.tenant or message.routing_key or ""

@@ -32,7 +32,7 @@ class BrokerStats:
     """The broker's figures at one moment; the totals count from the start of the process.
 
     Attributes:
-        reconnects: Connections made again after a loss (consuming and publishing together).
+        reconnects: Connections made again after a loss, all of them together.
         published: Messages that the broker has confirmed.
         returned: Messages that no queue wanted.
         refused: Messages that a full queue refused.
@@ -55,7 +55,7 @@ class BrokerStats:
         unconfirmed: Publications without a confirm so far.
         oldest_unconfirmed_seconds: Age of the oldest of them; grows while the broker blocks us.
         blocked: Whether the broker takes no publications (memory or disk alarm).
-        connected: Whether both connections are up.
+        connected: Whether the connections are up.
         consuming: Whether the worker's own queue is being consumed.
     """
 

@@ -13,10 +13,10 @@ from gateway_contracts import new_id
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.connection import ReconnectingConnection, close_channel
 from gateway_worker.broker.failures import UnansweredError, bounded
-from gateway_worker.broker.intake import Intake
 from gateway_worker.broker.prefetch import Prefetch
 from gateway_worker.broker.redelivery_buffer import RedeliveryBuffer, holds_nothing, returns_of
 from gateway_worker.broker.reopening_channel import ReopeningChannel
+from gateway_worker.broker.room import Room
 from gateway_worker.broker.settings import BrokerSettings
 from gateway_worker.broker.stats import Counters
 from gateway_worker.broker.topology import Declarer
@@ -66,8 +66,8 @@ class Subscription:
             there order does not matter: elsewhere a consumer stays for as long as its channel does,
             for what was on its way to one that is cancelled would come late.
         prefetch: How many messages may be handed out and not settled.
-        connection: The consuming connection.
-        intake: Counts what has come on it and is in memory.
+        connection: Where; it is opened if it is not yet.
+        room: Counts what has come from it and is in memory.
         declarer: Makes sure that the queue is there before it is consumed; another worker's is
             waited for.
         route: Takes each message, and what settles it; must not block.
@@ -83,7 +83,7 @@ class Subscription:
         origin: str | None,
         prefetch: Prefetch,
         connection: ReconnectingConnection,
-        intake: Intake,
+        room: Room,
         declarer: Declarer,
         route: Route,
         settings: BrokerSettings,
@@ -94,7 +94,9 @@ class Subscription:
         self.origin = origin
         self._keeps_order = origin is not None
         self._prefetch = prefetch
-        self._intake = intake
+        self.room = room
+        self._intake = room.intake
+        self._connection = connection
         self._declarer = declarer
         self._route = route
         self._request_seconds = settings.request_timeout_seconds
@@ -146,7 +148,8 @@ class Subscription:
         return f"consume: no answer to the subscription to {self.queue} for {seconds:.0f} s"
 
     def start(self) -> None:
-        """Begin to consume, or to be ready to."""
+        """Begin to consume, or to be ready to. Idempotent."""
+        self._connection.begin()
         self._reopening.start()
 
     async def stop(self) -> None:
@@ -301,6 +304,7 @@ class Subscription:
         log.debug("consumer.resized", queue=self.queue, size=self._prefetch.size)
 
     async def _is_there(self) -> bool:
+        await self._declarer.ready()
         if self._declarer.declares(self.queue):
             await self._declarer.ensure()
             return True

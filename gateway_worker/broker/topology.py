@@ -1,7 +1,8 @@
 """Declares what the worker relies on, and binds the keys of the sessions it owns to its queue.
 
-Everything here runs on the consuming connection, because the broker may stop reading the other one,
-and on channels of its own, because a request that the broker refuses closes its channel.
+Everything here runs on a connection on which little comes: the broker may stop reading the one that
+publishes, and what comes on those that consume may have to be read before an answer. And it runs on
+channels of its own, because a request that the broker refuses closes its channel.
 """
 
 import asyncio
@@ -60,6 +61,21 @@ class Declarer:
     def invalidate(self) -> None:
         """Have the next `ensure` declare everything again: something may be missing."""
         self._is_declared = False
+
+    async def ready(self) -> None:
+        """Return when the broker can be asked. Raises `DependencyError` if it cannot for long."""
+        await bounded(
+            self._connection.ready(), seconds=self._timeout_seconds, what="wait for the broker"
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the broker can be asked, as far as is known."""
+        return self._connection.is_up
+
+    def suspect(self, reason: str) -> None:
+        """Have the connection made anew: the broker does not answer on it."""
+        self._connection.suspect(reason)
 
     def declares(self, queue: str) -> bool:
         """Tell whether a queue is this worker's to declare; other workers' are not."""

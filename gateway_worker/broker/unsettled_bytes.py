@@ -18,13 +18,15 @@ class UnsettledBytes:
 
     Args:
         most: How many there may be.
+        of_sender: How many of them one sender may have.
 
     Attributes:
         total: How many there are.
     """
 
-    def __init__(self, *, most: int) -> None:
+    def __init__(self, *, most: int, of_sender: int) -> None:
         self._most = most
+        self._most_of_sender = of_sender
         self._of_senders: dict[str, int] = {}
         self.total = 0
 
@@ -32,7 +34,7 @@ class UnsettledBytes:
         """Tell whether a body of a sender may be added."""
         return size_bytes <= SMALL_BYTES or (
             self.total + size_bytes <= self._most
-            and self._of_senders.get(sender, 0) + size_bytes <= self._most // SENDERS
+            and self._of_senders.get(sender, 0) + size_bytes <= self._most_of_sender
         )
 
     def add(self, sender: str, size_bytes: int) -> None:

@@ -7,8 +7,8 @@ import pytest
 from yarl import URL
 
 from gateway_worker.broker import Broker, BrokerSettings
-from gateway_worker.broker.consumer import MISSES_BEFORE_ACTION
 from gateway_worker.broker.topology import QueueState
+from gateway_worker.broker.watch import MISSES_BEFORE_ACTION
 from gateway_worker.devkit.services import RunningServices
 from gateway_worker.devkit.services.rabbitmq import REGISTERED_SECONDS, LocalRabbitMq
 from gateway_worker.errors import DependencyError
@@ -87,7 +87,7 @@ async def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
             await pace(REGISTERED_SECONDS)
             await rabbitmq.kill()
             await eventually(lambda: not broker.stats().connected)
-            assert len(broker.check().problems) == 2
+            assert len(broker.check().problems) == 3
             before = len(confirmed)
             await rabbitmq.start()
             await eventually(lambda: len(confirmed) > before + 300, timeout_seconds=RESTART_SECONDS)

@@ -82,7 +82,7 @@ async def test_acknowledging_on_a_dying_connection_ends(
     async with consuming(settings, mill, *sessions) as (broker, consumer):
         await backend.send_all([f"{session} 1" for session in sessions])
         await eventually(lambda: len(mill.executed) == PREFETCH)
-        connection = underlay_of(broker._consuming)
+        connection = underlay_of(broker._connections.consuming)
         # What a dying connection does first: nothing empties the queue of outgoing frames any more.
         connection._writer_task.cancel()
         gate.set()
@@ -120,7 +120,7 @@ async def test_a_command_in_work_takes_the_handle_of_its_redelivery(
 
         assert mill.executed == ["s1 1", "s1 2"]
         assert broker.stats().settle_failures == 0
-        assert broker.stats().reconnects == 2  # a second acknowledgement would have cost a third
+        assert broker.stats().reconnects == 3  # a second acknowledgement would have cost a fourth
     await eventually_depth(backend, settings.topology.worker_queue(WORKER), 0)
 
 
@@ -305,7 +305,7 @@ async def test_a_broker_that_backends_can_bring_down_is_told_of_where_they_are_n
     """Before 4.0 a malformed `x-death` of a sender's ends what moves dead letters."""
     async with Broker.open(settings, worker_id=WORKER) as broker:
         consumer = broker.consumer(Mill(), verifier=verifier)
-        assert len(broker._consuming.broker_version) == 2
+        assert len(broker._connections.consuming.broker_version) == 2
         monkeypatch.setattr(ReconnectingConnection, "broker_version", version)
         with capture_logs() as logs:
             stop = asyncio.Event()
@@ -369,7 +369,7 @@ async def test_a_pause_holds_over_a_lost_connection(
     async with consuming(settings, mill, "s1") as (broker, consumer):
         consumer.pause()
         await proxy.cut()
-        await eventually(lambda: broker.stats().reconnects == 2 and broker.check().ready)
+        await eventually(lambda: broker.stats().reconnects == 3 and broker.check().ready)
         await backend.send("s1 1")
         assert await backend.depth(settings.topology.worker_queue(WORKER)) == 1
         consumer.resume()
@@ -410,7 +410,7 @@ async def test_the_service_finishes_what_is_in_hand_when_it_is_told_to_stop(
         consumer, stop = broker.consumer(mill), asyncio.Event()
         running = asyncio.create_task(consumer.run(stop))
         await backend.send("nobody 1")
-        await eventually(lambda: mill.accepted)
+        await eventually(lambda: mill.accepted and consumer.is_consuming)
         stop.set()
         await eventually(lambda: not consumer.is_consuming)
         await consumer._shared.applied(timeout_seconds=30)

@@ -101,8 +101,8 @@ async def test_a_dead_letter_gets_there_without_the_publishing_connection(
         await backend.send("s1 1")
         await eventually(lambda: mill.executed)
         await proxy.refuse()
-        broker._publishing.suspect("this test")
-        await eventually(lambda: not broker._publishing.is_up)
+        broker._connections.publishing.suspect("this test")
+        await eventually(lambda: not broker._connections.publishing.is_up)
         gate.set()
         await eventually(lambda: consumer.in_flight == 0)
         letter = await dead(backend, settings)
@@ -116,7 +116,7 @@ async def test_a_dead_letter_gets_there_without_the_publishing_connection(
 async def test_a_dead_letter_that_could_not_be_handed_over_is_refused_again(
     settings: BrokerSettings, backend: Backend, proxy: TcpProxy
 ) -> None:
-    """With both connections gone nothing is settled, so the command comes again as a new one."""
+    """With all connections gone nothing is settled, so the command comes again as a new one."""
     gate = asyncio.Event()
     mill = Mill(after(gate, bury))
     async with consuming(settings, mill, "s1") as (broker, consumer):

@@ -425,7 +425,7 @@ async def test_whoever_waits_for_the_broker_is_told_that_it_is_back(
     """The outbox need not wait out its pause."""
     told: list[bool] = []
     async with Broker.open(settings, worker_id=WORKER) as broker:
-        broker.publisher.on_ready(lambda: told.append(broker._publishing.is_up))
+        broker.publisher.on_ready(lambda: told.append(broker._connections.publishing.is_up))
         assert told == []
         await proxy.cut()
         await eventually(lambda: told == [True])

@@ -12,6 +12,7 @@ from gateway_contracts import WorkerCapacity, WorkerCapacityData, encode, parse_
 from gateway_worker.broker import Broker, BrokerSettings
 from gateway_worker.broker.delivery import CommandDelivery, excess
 from gateway_worker.broker.headers import CONTROL, HOP, STAGE
+from gateway_worker.broker.room import Room
 from gateway_worker.commands.forwarding import CommandForwarder
 from gateway_worker.commands.ports import Excess
 from gateway_worker.errors import DependencyError
@@ -134,6 +135,7 @@ def command(
         queue="q",
         origin=WORKER,
         settler=MemorySettler(),
+        room=Room.of_own(0),
         excess=excess,
     )
 

@@ -162,7 +162,7 @@ async def test_a_lost_connection_is_not_taken_for_a_cancellation(
         proxy.pause(Direction.TO_CLIENT)
         publishing = asyncio.create_task(broker.publisher.publish(row(1)))
         await eventually(lambda: broker.stats().unconfirmed == 1)
-        connection = underlay_of(broker._publishing)
+        connection = underlay_of(broker._connections.publishing)
         connection._reader_task.cancel()  # what it does to a peer that is silent for too long
         with pytest.raises(DependencyError):
             await publishing
@@ -353,7 +353,7 @@ async def test_a_lost_connection_puts_in_doubt_which_queue_refuses(
 ) -> None:
     """The queues that the node of it has led are without a leader, and refuse, too."""
     doubts: list[bool] = []
-    broker.publisher.on_doubt(lambda: doubts.append(broker._publishing.is_up))
+    broker.publisher.on_doubt(lambda: doubts.append(broker._connections.publishing.is_up))
     await proxy.cut()
     await eventually(lambda: doubts[:2] == [False, True])
     assert broker.publisher._events._life_seconds == REPLACED_AFTER_SECONDS

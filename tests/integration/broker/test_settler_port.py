@@ -8,6 +8,7 @@ import pytest
 
 from gateway_worker.broker import BrokerSettings
 from gateway_worker.broker.delivery import CommandDelivery
+from gateway_worker.broker.room import Room
 from gateway_worker.commands.ports import Delivery, Settlement
 from tests.integration.broker.support import WORKER, Backend, Mill, consuming, hold
 from tests.support.eventually import eventually
@@ -44,6 +45,7 @@ def in_memory() -> Place:
         queue="q",
         origin=WORKER,
         settler=settler,
+        room=Room.of_own(0),
     )
     return Place(delivery=delivery, becomes=becomes)
 

@@ -159,8 +159,8 @@ async def test_any_host_that_is_there_will_do(
         url = proxy.url(amqp_url).replace(f"127.0.0.1:{proxy.port}", hosts)
         await proxy.refuse()
         async with Broker.open(with_url(settings, url), worker_id=WORKER):
-            await eventually(lambda: other.connections == 2, timeout_seconds=30)
+            await eventually(lambda: other.connections == 3, timeout_seconds=30)
             await proxy.accept()
             await other.refuse()
             await other.cut()
-            await eventually(lambda: proxy.connections == 2, timeout_seconds=30)
+            await eventually(lambda: proxy.connections == 3, timeout_seconds=30)

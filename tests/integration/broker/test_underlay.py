@@ -12,7 +12,7 @@ async def test_channels_that_were_closed_leave_nothing_at_their_connection(
 ) -> None:
     """Queues are asked for their depth as long as a worker lives, each time on a channel."""
     async with Broker.open(settings, worker_id=WORKER) as broker:
-        connection = underlay_of(broker._consuming)
+        connection = underlay_of(broker._connections.consuming)
         before = len(connection._closing._callbacks or ())
         for _ in range(20):
             await broker.depth()
@@ -26,8 +26,8 @@ async def test_a_channel_that_closes_late_does_not_cost_the_others_theirs(
 ) -> None:
     """Whoever gives up waiting tells the broker nothing more of a channel that it has closed."""
     async with Broker.open(settings, worker_id=WORKER) as broker:
-        connection = underlay_of(broker._consuming)
-        late = await broker._consuming.channel(confirms=False)
+        connection = underlay_of(broker._connections.consuming)
+        late = await broker._connections.consuming.channel(confirms=False)
         proxy.pause(Direction.TO_CLIENT)
         assert not await close_channel(late, timeout_seconds=0.05)
         assert not await close_channel(late, timeout_seconds=0.05)
@@ -36,5 +36,5 @@ async def test_a_channel_that_closes_late_does_not_cost_the_others_theirs(
 
         await broker.depth()
 
-        assert underlay_of(broker._consuming) is connection
+        assert underlay_of(broker._connections.consuming) is connection
         assert connection.is_opened

@@ -10,8 +10,8 @@ from pamqp.header import ContentHeader
 
 from gateway_worker.broker.ack_writer import AckWriter
 from gateway_worker.broker.delivery import CommandDelivery, Handle
-from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker
-from gateway_worker.broker.intake import Intake
+from gateway_worker.broker.delivery_tracker import Arrival, DeliveryTracker, sender_of
+from gateway_worker.broker.room import Room
 from gateway_worker.broker.underlay import Channel
 from gateway_worker.commands.ports import Excess, Settlement
 from gateway_worker.tenants.grants import EVERYTHING, Grant
@@ -64,6 +64,7 @@ def enter(
     first: Handle,
     grant: Grant = EVERYTHING,
     *,
+    room: Room | None = None,
     excess: Excess | None = None,
 ) -> CommandDelivery:
     """Enter a new message."""
@@ -76,6 +77,7 @@ def enter(
         queue="q",
         origin="w1",
         settler=MemorySettler(),
+        room=room or Room.of_own(LARGE),
         grant=grant,
         excess=excess,
     )
@@ -86,8 +88,13 @@ def enter(
 @pytest.fixture
 def tracker() -> DeliveryTracker:
     """Return a tracker that remembers little."""
-    most = 4 * LARGE
-    return DeliveryTracker(remembered=2, most_bytes=most, intake=Intake(most_bytes=most))
+    return DeliveryTracker(remembered=2)
+
+
+@pytest.fixture
+def room() -> Room:
+    """Return room for a few large bodies."""
+    return Room.of_own(4 * LARGE)
 
 
 def test_a_redelivery_of_a_command_in_work_replaces_the_dead_handle(
@@ -195,7 +202,13 @@ async def test_settling_twice_settles_once() -> None:
     """The first settlement counts."""
     settler = MemorySettler()
     delivery = CommandDelivery(
-        message=message(), handle=handle(1), key=None, queue="q", origin="w1", settler=settler
+        message=message(),
+        handle=handle(1),
+        key=None,
+        queue="q",
+        origin="w1",
+        settler=settler,
+        room=Room.of_own(LARGE),
     )
     await delivery.settle(Settlement.ACK)
     await delivery.settle(Settlement.DEAD)
@@ -260,32 +273,43 @@ async def test_what_each_tenant_has_in_work_is_counted(tracker: DeliveryTracker)
     assert (len(tracker), tracker.of_tenant("mallory")) == (0, 0)
 
 
-async def test_what_bodies_take_is_counted_until_they_are_settled(tracker: DeliveryTracker) -> None:
+async def test_what_bodies_take_is_counted_until_they_are_settled(
+    tracker: DeliveryTracker, room: Room
+) -> None:
     """However that ends, each once; what is small always has room."""
     acme = Grant(tenant="acme")
     large = message(bytes(LARGE), message_id="large")
-    first = enter(tracker, large, handle(1), acme)
-    assert not tracker.has_room_for(large, acme), "that is its quarter"
-    assert tracker.has_room_for(large, EVERYTHING)
-    assert tracker.has_room_for(message(), acme)
+    first = enter(tracker, large, handle(1), acme, room=room)
+    assert not has_room(room, large, acme), "that is its quarter"
+    assert has_room(room, large, EVERYTHING)
+    assert has_room(room, message(), acme)
     tracker.settle(first)
     tracker.forget(first)
-    assert tracker.has_room_for(large, acme)
+    assert has_room(room, large, acme)
 
-    enter(tracker, large, handle(2), acme)
-    enter(tracker, message(bytes(LARGE), message_id=None), handle(3), acme)
+    enter(tracker, large, handle(2), acme, room=room)
+    enter(tracker, message(bytes(LARGE), message_id=None), handle(3), acme, room=room)
     assert tracker.detach("q") == 2
-    assert tracker.has_room_for(large, acme)
+    assert has_room(room, large, acme)
 
 
-async def test_what_is_being_refused_takes_nobodys_room(tracker: DeliveryTracker) -> None:
+async def test_what_is_being_refused_takes_nobodys_room(
+    tracker: DeliveryTracker, room: Room
+) -> None:
     """A flood of refusals would else have others refused, too."""
     large = message(bytes(LARGE), message_id=None)
-    refused = [enter(tracker, large, handle(tag), excess=Excess.BYTES) for tag in range(1, 10)]
-    assert tracker.has_room_for(large, EVERYTHING)
-    kept = enter(tracker, large, handle(10))
+    refused = [
+        enter(tracker, large, handle(tag), excess=Excess.BYTES, room=room) for tag in range(1, 10)
+    ]
+    assert has_room(room, large, EVERYTHING)
+    kept = enter(tracker, large, handle(10), room=room)
     for delivery in refused:
         tracker.settle(delivery)
-    assert not tracker.has_room_for(large, EVERYTHING), "what is kept still counts"
+    assert not has_room(room, large, EVERYTHING), "what is kept still counts"
     tracker.settle(kept)
-    assert tracker.has_room_for(large, EVERYTHING)
+    assert has_room(room, large, EVERYTHING)
+
+
+def has_room(room: Room, incoming: IncomingMessage, grant: Grant) -> bool:
+    """Whether one more may be held."""
+    return room.waiting.have_room(sender_of(incoming, grant), len(incoming.body))

@@ -11,7 +11,7 @@ SHARE = 10 * SMALL_BYTES
 @pytest.fixture
 def held() -> UnsettledBytes:
     """Return a bound of which nothing is taken."""
-    return UnsettledBytes(most=SENDERS * SHARE)
+    return UnsettledBytes(most=SENDERS * SHARE, of_sender=SHARE)
 
 
 def test_a_sender_has_its_share_and_no_more(held: UnsettledBytes) -> None:

@@ -2,6 +2,7 @@
 
 from gateway_contracts import SessionGetStatus, encode
 from gateway_worker.broker.delivery import CommandDelivery
+from gateway_worker.broker.room import Room
 from gateway_worker.commands.forwarding import Forwarder
 from gateway_worker.commands.handover_path import Step
 from gateway_worker.commands.ports import Settlement
@@ -22,6 +23,7 @@ def delivered(settler: MemorySettler) -> CommandDelivery:
         queue="q",
         origin="me",
         settler=settler,
+        room=Room.of_own(0),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from gateway_contracts import SessionGetStatus
 from gateway_worker.broker.delivery import CommandDelivery
+from gateway_worker.broker.room import Room
 from gateway_worker.commands.attempts import Aside
 from gateway_worker.commands.command_run import Alone
 from gateway_worker.commands.lanes import Lane
@@ -28,6 +29,7 @@ def work_for(session_id: str, *, origin: str | None = "w1") -> Work:
         queue="q",
         origin=origin,
         settler=MemorySettler(),
+        room=Room.of_own(0),
     )
     command = SessionGetStatus(source="/backends/x", subject=session_id)
     return Work.of(delivery, command, puts_off=False)
