@@ -176,7 +176,7 @@ class CommandConsumer:
     def pause(self) -> None:
         """Take no more commands (the database is unavailable); unsettled ones stay. Idempotent.
 
-        Only those of attended queues go back, so that another worker gets them.
+        Only those of attended queues go back, if it takes long: another worker is to get them then.
         """
         self._is_paused = True
         self._apply()
@@ -404,8 +404,10 @@ class CommandConsumer:
 
     def _apply(self) -> None:
         is_able = self._verifier is None or self._verifier.is_able
-        takes = is_able and not (self._is_paused or self._is_suspended or self._is_leaving)
-        self._peer_queues.apply(is_allowed=takes and self._is_running)
+        is_open = not (self._is_suspended or self._is_leaving)
+        is_paused = self._is_paused or not is_able
+        takes = is_open and not is_paused
+        self._peer_queues.apply(is_allowed=is_open and self._is_running, is_paused=is_paused)
         for subscription, wanted in (
             (self._own, takes),
             (self._shared, takes and self._has_room and not self._takes_waiting),

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
-from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer
+from gateway_worker.broker import Broker, BrokerSettings, CommandConsumer, peer_queues
 from gateway_worker.commands.ports import Delivery, Refusal, Settlement
 from gateway_worker.errors import DependencyError
 from tests.integration.broker.support import (
@@ -285,10 +286,38 @@ async def test_a_queue_that_is_missing_is_neither_declared_nor_an_error(
         await consumer.dismiss("nobody at all")
 
 
-async def test_a_pause_leaves_attended_queues_to_others(
+async def test_a_short_pause_gives_nothing_back(
     settings: BrokerSettings, backend: Backend, dead_queue: str
 ) -> None:
-    """What is in hand of the own queue stays; what is of others' goes back."""
+    """A delivery would be counted for all of it; what comes meanwhile waits here, in its order."""
+    mill = Mill(hold)
+    async with consuming(settings, mill, "s2") as (broker, consumer):
+        consumer.attend(DEAD)
+        await backend.send("s1 1")
+        await eventually(lambda: len(mill.accepted) == 1)
+        with capture_logs() as logs:
+            for number in range(2, 5):
+                consumer.pause()
+                await backend.send(f"s1 {number}")
+                await eventually_depth(backend, dead_queue, 0)
+                assert bodies(mill.accepted) == [f"s1 {n}" for n in range(1, number)]
+                consumer.resume()
+                await eventually(lambda: bodies(mill.accepted)[-1] == f"s1 {number}")  # noqa: B023
+
+        assert bodies(mill.accepted) == [f"s1 {number}" for number in range(1, 5)]
+        assert broker.stats().given_back == 0
+        anew = [line["queue"] for line in logs if line["event"] == "consumer.subscribed"]
+        assert dead_queue not in anew
+
+
+async def test_a_pause_leaves_attended_queues_to_others(
+    settings: BrokerSettings,
+    backend: Backend,
+    dead_queue: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If it takes long. What is in hand of the own queue stays; what is of others' goes back."""
+    monkeypatch.setattr(peer_queues, "PAUSE_SECONDS", 0.1)
     mill = Mill(hold)
     async with consuming(settings, mill, "s2") as (_, consumer):
         consumer.attend(DEAD)
