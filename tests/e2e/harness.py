@@ -35,6 +35,7 @@ from gateway_worker.devkit.services.process import Spawn
 from gateway_worker.devkit.worker import WorkerProcess
 from gateway_worker.sandbox.phones.phone import Phone
 from gateway_worker.sandbox.sandbox import Sandbox
+from tests.support.event_schemas import faults_in
 from tests.support.eventually import eventually
 from tests.support.planted import ids_of, private_in
 from tests.support.warm_workers import warm
@@ -176,7 +177,8 @@ async def open_gateway(
 ) -> AsyncIterator[Gateway]:
     """Make workers and a backend on these settings, and start the workers.
 
-    By the end of the stories their logs say nothing of anybody, or the last story fails.
+    By the end of the stories their logs say nothing of anybody, and what they have told fits its
+    schemas, or the last story fails.
     """
     async with harness.open_gateway(
         environment,
@@ -197,6 +199,7 @@ async def open_gateway(
         if started:
             await opened.start()
         yield gateway
+        assert faults_in(opened.backend.arrivals) == []
         for worker in opened.workers.values():
             if worker.log_path.is_file():
                 log = worker.log_path.read_text()
