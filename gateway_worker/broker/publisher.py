@@ -340,7 +340,7 @@ class Publisher:
         Args:
             kind: What it says.
             worker_id: Whom to.
-            body: JSON_TYPE.
+            body: JSON.
             message_id: By default a new one. Whoever repeats a call gives the same again.
 
         Raises:
